@@ -45,12 +45,14 @@ export async function compile(node, folder) {
   // Loaded here: it needs packages that the set-up installs.
   const { buildPage } = await import('../../web/build.mjs')
   const { buildUi } = await import('../../web/build-ui.mjs')
+  const { buildConsole } = await import('../../web/build-console.mjs')
   const web = join(folder, 'web')
   await Promise.all([
     bundlePrograms(folder),
     bundleForBrowsers(folder),
     buildPage(join(web, 'page')),
     buildUi(join(web, 'ui')),
+    buildConsole(join(web, 'console')),
   ])
   for (const path of Object.values(programs())) chmodSync(join(folder, path.replace(/^dist\//, '')), 0o755)
 }
@@ -75,6 +77,7 @@ function fingerprint() {
     'package-lock.json',
     'scripts/setup/build.mjs',
     'scripts/setup/bundle.mjs',
+    'docs/ERRORS.md',
   ])
     add(file)
   const walk = (/** @type {string} */ folder) => {

@@ -163,7 +163,7 @@ export function violations(sources: Sources): readonly Violation[] {
 const webPackages = new Map<string, RegExp>([
   ['preact', /^web\//],
   ['@preact/signals', /^web\//],
-  ['qr', /^web\/page\/parts\/qr-reader\.ts$/],
+  ['qr', /^web\/(page\/parts\/qr-reader\.ts|console\/parts\/qr-code\.tsx)$/],
   // Its types alone: the script is loaded as it is.
   ['openpgp', /^web\/page\/parts\.ts$/],
 ])

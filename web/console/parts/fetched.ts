@@ -1,0 +1,37 @@
+/** What a view asks the server for when it is shown. An answer that comes too late is dropped. */
+import { type Signal, useSignal } from '@preact/signals'
+import { useCallback, useEffect, useRef } from 'preact/hooks'
+import { type Failed, get } from '../api.ts'
+
+export interface Fetched<T> {
+  readonly value: Signal<T | undefined>
+  readonly failure: Signal<Failed | undefined>
+  readonly isLoading: Signal<boolean>
+  /** Asks again. */
+  readonly again: () => Promise<void>
+}
+
+/** @param path a new one is asked for at once. Undefined: nothing is. */
+export function useFetched<T>(path: string | undefined): Fetched<T> {
+  const value = useSignal<T | undefined>(undefined)
+  const failure = useSignal<Failed | undefined>(undefined)
+  const isLoading = useSignal(false)
+  const asked = useRef(0)
+  const again = useCallback(async () => {
+    if (path === undefined) return
+    const mine = ++asked.current
+    isLoading.value = true
+    const answer = await get<T>(path)
+    if (mine !== asked.current) return
+    isLoading.value = false
+    failure.value = answer.ok ? undefined : answer.failure
+    if (answer.ok) value.value = answer.value
+  }, [path])
+  useEffect(() => {
+    void again()
+    return () => {
+      asked.current++
+    }
+  }, [again])
+  return { value, failure, isLoading, again }
+}

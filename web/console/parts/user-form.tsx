@@ -1,0 +1,134 @@
+/** What a new user may open: the same fields for a profile and for an invitation. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { Field } from '../../shared/field.tsx'
+import type { Failed } from '../api.ts'
+import { Failure } from './failure.tsx'
+
+export interface Wishes {
+  readonly name: string
+  readonly open: string
+  readonly server: string
+  readonly source?: string
+  readonly expire?: string
+  readonly time?: string
+  readonly for?: string
+}
+
+/** The host that clients knock at, as it was typed last. Nothing secret. */
+const SERVER = 'ghostport-console-server'
+
+export function UserForm(props: {
+  readonly kind: 'profile' | 'invitation'
+  readonly submit: string
+  /** @returns what is wrong; undefined: it was made. */
+  readonly onSubmit: (wishes: Wishes) => Promise<Failed | undefined>
+}): JSX.Element {
+  const name = useSignal('')
+  const open = useSignal('tcp/22')
+  const server = useSignal(localStorage.getItem(SERVER) ?? '')
+  const source = useSignal('')
+  const expire = useSignal('')
+  const time = useSignal('')
+  const span = useSignal('')
+  const failure = useSignal<Failed | undefined>(undefined)
+  const isBusy = useSignal(false)
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    if (isBusy.value) return
+    isBusy.value = true
+    localStorage.setItem(SERVER, server.value.trim())
+    const given = { source, expire, time, for: span }
+    const more = Object.entries(given).flatMap(([key, { value }]) => (value.trim() === '' ? [] : [[key, value.trim()]]))
+    failure.value = await props.onSubmit({
+      ...{ name: name.value.trim(), open: open.value.trim(), server: server.value.trim() },
+      ...Object.fromEntries(more),
+    })
+    isBusy.value = false
+  }
+  return (
+    <form class="card stack" onSubmit={submit}>
+      <Field
+        id="user-name"
+        label="Name"
+        hint="One for each device, such as ada-phone. Letters, digits, and . _ - @"
+        value={name.value}
+        onInput={(value) => {
+          name.value = value
+        }}
+        required
+      />
+      <Field
+        id="user-open"
+        label="May open"
+        hint="Ports, separated by commas: tcp/22,udp/51820"
+        value={open.value}
+        onInput={(value) => {
+          open.value = value
+        }}
+        mono
+        required
+      />
+      <Field
+        id="user-server"
+        label="Server"
+        hint="Name or address of the server, as the device reaches it"
+        value={server.value}
+        onInput={(value) => {
+          server.value = value
+        }}
+        required
+      />
+      <details>
+        <summary>More</summary>
+        <div class="stack">
+          <Field
+            id="user-source"
+            label="Only from"
+            hint="An address or a network, such as 192.0.2.0/24. Empty: from anywhere"
+            value={source.value}
+            onInput={(value) => {
+              source.value = value
+            }}
+            mono
+          />
+          <Field
+            id="user-expire"
+            label="The user ends after"
+            hint="Such as 30d or 12h. Empty: never"
+            value={expire.value}
+            onInput={(value) => {
+              expire.value = value
+            }}
+          />
+          {props.kind === 'profile' && (
+            <Field
+              id="user-time"
+              label="A grant lasts"
+              hint="Such as 10m. Empty: as the server says"
+              value={time.value}
+              onInput={(value) => {
+                time.value = value
+              }}
+            />
+          )}
+          {props.kind === 'invitation' && (
+            <Field
+              id="user-for"
+              label="The invitation is good for"
+              hint="Such as 30m. Empty: 15 minutes"
+              value={span.value}
+              onInput={(value) => {
+                span.value = value
+              }}
+            />
+          )}
+        </div>
+      </details>
+      <Failure failure={failure.value} />
+      <button class="button first" type="submit" aria-disabled={isBusy.value}>
+        {props.submit}
+      </button>
+    </form>
+  )
+}

@@ -1,0 +1,271 @@
+/** What is open now: for whom, from where, and for how long. Ends and extends it. */
+import { type Signal, useComputed, useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useRef } from 'preact/hooks'
+import { Choice, Field } from '../../shared/field.tsx'
+import type { Answer, Failed, Grant } from '../api.ts'
+import { post } from '../api.ts'
+import { left, live } from '../live/live.ts'
+import { Dialog } from '../parts/dialog.tsx'
+import { Failure } from '../parts/failure.tsx'
+import type { Sorting } from '../parts/rows.ts'
+import { type Column, Table } from '../parts/table.tsx'
+import { Tools } from '../parts/tools.tsx'
+import { mayAct } from '../session.ts'
+import { span } from '../texts/events.ts'
+import { ownerOf, shownGrants, timeLeft } from '../texts/grants.ts'
+
+type Asked = { readonly about: 'end' | 'extend'; readonly grant: Grant }
+
+export function Grants(): JSX.Element {
+  const filter = useSignal('')
+  const sorting = useSignal<Sorting>({ by: 'left', isDown: false })
+  const held = useSignal(false)
+  const paused = useSignal(false)
+  const asked = useSignal<Asked | undefined>(undefined)
+  const stays = paused.value || ((held.value || asked.value !== undefined) && 'if any')
+  const current = useComputed(() => shownGrants(live.value.grants.values(), filter.value, sorting.value))
+  const rows = useStill(current.value, stays, `${filter.value}\n${sorting.value.by}${sorting.value.isDown}`)
+  const fresh = stays !== false ? current.value.filter(({ id }) => !rows.some((row) => row.id === id)).length : 0
+  const columns: readonly Column<Grant>[] = [
+    { name: 'Owner', sort: 'owner', class: 'c-main', cell: (grant) => <Owner grant={grant} /> },
+    {
+      name: 'Address',
+      sort: 'source',
+      class: 'c-address',
+      cell: ({ source }) => <bdi class="address cut">{source}</bdi>,
+    },
+    { name: 'Opens', sort: 'opens', class: 'c-opens', cell: (grant) => <Opens grant={grant} /> },
+    { name: 'Left', sort: 'left', class: 'c-left', cell: (grant) => <Left grant={grant} /> },
+    ...(mayAct.value
+      ? [
+          {
+            name: 'Actions',
+            isSilent: true,
+            class: 'c-do',
+            cell: (grant: Grant) => <Buttons grant={grant} asked={asked} />,
+          },
+        ]
+      : []),
+  ]
+  return (
+    <>
+      <Tools title="Live grants" count={`${live.value.grants.size} open`}>
+        <div class="grow">
+          <Field
+            id="filter"
+            label="Filter"
+            placeholder="Owner, address, port"
+            value={filter.value}
+            onInput={(value) => {
+              filter.value = value
+            }}
+          />
+        </div>
+        <button
+          class="button"
+          type="button"
+          aria-pressed={paused.value}
+          onClick={() => {
+            paused.value = !paused.value
+          }}
+        >
+          {paused.value ? 'Go on' : 'Pause'}
+        </button>
+        <span class="fresh soft" aria-live="off">
+          {fresh > 0 ? `${fresh} new` : ''}
+        </span>
+      </Tools>
+      <Table
+        label="Live grants"
+        kind={mayAct.value ? 'grants acts' : 'grants'}
+        columns={columns}
+        rows={rows}
+        rowKey={({ id }) => id}
+        rowClass={({ id }) => (live.value.grants.has(id) ? '' : 'gone')}
+        sorting={sorting}
+        held={held}
+        empty={
+          !live.value.isKnown
+            ? 'Waiting for the server…'
+            : live.value.grants.size === 0
+              ? 'Nothing is open. A knock shows up here at once.'
+              : 'No grant matches the filter.'
+        }
+      />
+      {asked.value !== undefined && (
+        <Ask
+          asked={asked.value}
+          onClose={() => {
+            asked.value = undefined
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+/** Rows stay as they are while somebody reads or aims, unless they ask for others. */
+function useStill(rows: readonly Grant[], stays: boolean | 'if any', asksFor: string): readonly Grant[] {
+  const kept = useRef({ rows, asksFor })
+  const stay = stays === 'if any' ? kept.current.rows.length > 0 : stays
+  if (!stay || kept.current.asksFor !== asksFor) kept.current = { rows, asksFor }
+  return kept.current.rows
+}
+
+function Owner({ grant }: { readonly grant: Grant }): JSX.Element {
+  return (
+    <>
+      <bdi class="cut strong">{ownerOf(grant)}</bdi>
+      {grant.user !== undefined && grant.user !== '' && (
+        <span class="cut soft small">
+          calls itself <bdi>{grant.user}</bdi>
+        </span>
+      )}
+    </>
+  )
+}
+
+function Opens({ grant: { opens, kind } }: { readonly grant: Grant }): JSX.Element {
+  return (
+    <span class="cut">
+      <span class="mono">{opens.join(' ')}</span>
+      {kind !== undefined && <span class="soft small"> {kind}</span>}
+    </span>
+  )
+}
+
+function Left({ grant }: { readonly grant: Grant }): JSX.Element {
+  // The newest end counts: it may have been extended since the row was drawn.
+  const { until } = live.value.grants.get(grant.id) ?? grant
+  if (!live.value.grants.has(grant.id)) return <span class="soft">ended</span>
+  if (until === null) return <span class="soft">no end</span>
+  const milliseconds = left(until)
+  return <span class={`time ${milliseconds < 15_000 ? 'soon' : ''}`}>{timeLeft(milliseconds)}</span>
+}
+
+function Buttons({ grant, asked }: { readonly grant: Grant; readonly asked: Signal<Asked | undefined> }): JSX.Element {
+  const about = `${ownerOf(grant)}, ${grant.source}`
+  const isGone = !live.value.grants.has(grant.id)
+  return (
+    <span class="row tight">
+      {grant.extendable && (
+        <button
+          class="button small"
+          type="button"
+          aria-disabled={isGone}
+          onClick={() => {
+            if (!isGone) asked.value = { about: 'extend', grant }
+          }}
+        >
+          Extend<span class="hidden"> {about}</span>
+        </button>
+      )}
+      <button
+        class="button small danger"
+        type="button"
+        aria-disabled={isGone}
+        onClick={() => {
+          if (!isGone) asked.value = { about: 'end', grant }
+        }}
+      >
+        End<span class="hidden"> {about}</span>
+      </button>
+    </span>
+  )
+}
+
+function Ask({ asked, onClose }: { readonly asked: Asked; readonly onClose: () => void }): JSX.Element {
+  return asked.about === 'end' ? (
+    <End grant={asked.grant} onClose={onClose} />
+  ) : (
+    <Extend grant={asked.grant} onClose={onClose} />
+  )
+}
+
+interface AskProps {
+  readonly grant: Grant
+  readonly onClose: () => void
+}
+
+function End({ grant, onClose }: AskProps): JSX.Element {
+  const what = useSignal('this')
+  const failure = useSignal<Failed | undefined>(undefined)
+  const choices = [
+    ['this', 'this grant alone'],
+    ...(grant.name === undefined ? [] : [['name', `all that ${grant.name} has open`] as const]),
+    ['source', `all that is open for ${grant.source}`],
+  ] as const
+  const end = async (): Promise<void> => {
+    const answer: Answer<unknown> =
+      what.value === 'this'
+        ? await post('/v1/grants/revoke', { grant: grant.id })
+        : await post('/v1/revoke', { word: what.value === 'name' ? grant.name : grant.source })
+    failure.value = answer.ok ? undefined : answer.failure
+    if (answer.ok) onClose()
+  }
+  return (
+    <Dialog title={`End the grant of ${ownerOf(grant)}?`} onClose={onClose}>
+      <p>
+        <span class="mono">{grant.opens.join(' ')}</span> for <bdi class="address">{grant.source}</bdi> is shut at once.
+        Connections through it end too.
+      </p>
+      <Choice
+        id="end-what"
+        label="End"
+        value={what.value}
+        choices={choices}
+        onChange={(value) => {
+          what.value = value
+        }}
+      />
+      <Failure failure={failure.value} />
+      <div class="row">
+        <button class="button danger" type="button" onClick={end}>
+          End it
+        </button>
+        <button class="button" type="button" onClick={onClose}>
+          Cancel
+        </button>
+      </div>
+    </Dialog>
+  )
+}
+
+const SPANS = [60, 300, 900, 3600, 14_400]
+
+function Extend({ grant, onClose }: AskProps): JSX.Element {
+  const seconds = useSignal('300')
+  const failure = useSignal<Failed | undefined>(undefined)
+  const extend = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    const answer = await post('/v1/grants/extend', { grant: grant.id, seconds: Number(seconds.value) })
+    failure.value = answer.ok ? undefined : answer.failure
+    if (answer.ok) onClose()
+  }
+  return (
+    <Dialog title={`Extend the grant of ${ownerOf(grant)}`} onClose={onClose}>
+      <form class="stack" onSubmit={extend}>
+        <Choice
+          id="extend-by"
+          label="From now on it lasts"
+          hint="The policy of the stanza limits this (MAX_FW_TIMEOUT)."
+          value={seconds.value}
+          choices={SPANS.map((it) => [String(it), it < 120 ? '1 min' : span(it)])}
+          onChange={(value) => {
+            seconds.value = value
+          }}
+        />
+        <Failure failure={failure.value} />
+        <div class="row">
+          <button class="button first" type="submit">
+            Extend it
+          </button>
+          <button class="button" type="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,178 @@
+/** All that happened, for as long as the console keeps it: filtered, page by page, and as a file. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { Choice, Field } from '../../shared/field.tsx'
+import { type Failed, type HistoryPage, send } from '../api.ts'
+import { EventTable } from '../parts/event-table.tsx'
+import { Failure } from '../parts/failure.tsx'
+import { useFetched } from '../parts/fetched.ts'
+import { Tools } from '../parts/tools.tsx'
+import { type Filters, filtersIn, historyQuery, PAGE } from '../texts/history.ts'
+import { moment } from '../texts/times.ts'
+import { addressOf, go } from '../where.ts'
+
+const VERDICTS = [
+  ['', 'all'],
+  ['granted', 'granted'],
+  ['refused', 'refused'],
+] as const
+
+export function History({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
+  const filters = filtersIn(query)
+  const key = historyQuery(filters)
+  /** The pages before this one, by where they began. */
+  const earlier = useSignal<readonly (number | undefined)[]>([])
+  const before = useSignal<number | undefined>(undefined)
+  useEffect(() => {
+    earlier.value = []
+    before.value = undefined
+  }, [key])
+  const asked = historyQuery(filters, before.value)
+  const { value, failure } = useFetched<HistoryPage>(`/v1/history?limit=${PAGE}${asked === '' ? '' : `&${asked}`}`)
+  const page = value.value
+  const turn = (back: readonly (number | undefined)[], to: number | undefined): void => {
+    earlier.value = back
+    before.value = to
+    scrollTo(0, 0)
+  }
+  return (
+    <>
+      <Tools title="History" count={page === undefined ? '' : `${page.kept} kept`}>
+        <search>
+          <Search key={key} filters={filters} />
+        </search>
+      </Tools>
+      <Failure failure={failure.value} />
+      <EventTable
+        label="History, newest first"
+        events={page?.events ?? []}
+        empty={page === undefined ? 'Looking…' : 'Nothing matches these filters.'}
+        isPast
+      />
+      <nav class="row apart" aria-label="Pages">
+        <button
+          class="button"
+          type="button"
+          aria-disabled={earlier.value.length === 0}
+          onClick={() => {
+            if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
+          }}
+        >
+          Newer
+        </button>
+        <span class="soft small">{page?.oldest != null && <>Kept since {moment(page.oldest)}</>}</span>
+        <button
+          class="button"
+          type="button"
+          aria-disabled={page?.next == null}
+          onClick={() => {
+            if (page?.next != null) turn([...earlier.value, before.value], page.next)
+          }}
+        >
+          Older
+        </button>
+      </nav>
+      <Export filters={filters} />
+    </>
+  )
+}
+
+function Search({ filters }: { readonly filters: Filters }): JSX.Element {
+  const draft = useSignal<Filters>(filters)
+  const field = (name: keyof Filters) => ({
+    value: draft.value[name] ?? '',
+    onInput: (value: string) => {
+      draft.value = { ...draft.value, [name]: value }
+    },
+  })
+  return (
+    <form
+      class="search"
+      onSubmit={(event) => {
+        event.preventDefault()
+        go(addressOf('history', undefined, filtersIn(draft.value as Readonly<Record<string, string>>)))
+      }}
+    >
+      <Field id="q" label="Words" placeholder="Any text of the event" {...field('q')} />
+      <Choice
+        id="verdict"
+        label="Verdict"
+        value={draft.value.verdict ?? ''}
+        choices={VERDICTS}
+        onChange={field('verdict').onInput}
+      />
+      <Field id="user" label="User" {...field('user')} />
+      <Field id="source" label="Address" mono {...field('source')} />
+      <Field id="code" label="Code" mono {...field('code')} />
+      <Moment id="from" label="From" {...field('from')} />
+      <Moment id="to" label="Until" {...field('to')} />
+      <div class="row end">
+        <button class="button first" type="submit">
+          Find
+        </button>
+        <a class="button" href={addressOf('history')}>
+          All
+        </a>
+      </div>
+    </form>
+  )
+}
+
+function Moment(props: {
+  readonly id: string
+  readonly label: string
+  readonly value: string
+  readonly onInput: (value: string) => void
+}): JSX.Element {
+  return (
+    <div class="field">
+      <label for={props.id}>{props.label}</label>
+      <input
+        id={props.id}
+        class="input"
+        type="datetime-local"
+        value={props.value}
+        onInput={(event) => props.onInput(event.currentTarget.value)}
+      />
+    </div>
+  )
+}
+
+function Export({ filters }: { readonly filters: Filters }): JSX.Element {
+  const failure = useSignal<Failed | undefined>(undefined)
+  const isBusy = useSignal(false)
+  const take = async (format: 'csv' | 'jsonl'): Promise<void> => {
+    if (isBusy.value) return
+    isBusy.value = true
+    const query = historyQuery(filters)
+    const response = await send('GET', `/v1/history/export?format=${format}${query === '' ? '' : `&${query}`}`)
+    if (response?.ok === true) {
+      failure.value = undefined
+      save(await response.blob(), `ghostport-history.${format}`)
+    } else
+      failure.value = { code: 'EXPORT', detail: `The file could not be made (status ${response?.status ?? 'none'}).` }
+    isBusy.value = false
+  }
+  return (
+    <section class="row" aria-label="Export">
+      <span class="soft">All that these filters find, as a file:</span>
+      <button class="button" type="button" aria-disabled={isBusy.value} onClick={() => void take('csv')}>
+        CSV
+      </button>
+      <button class="button" type="button" aria-disabled={isBusy.value} onClick={() => void take('jsonl')}>
+        JSON lines
+      </button>
+      <Failure failure={failure.value} />
+    </section>
+  )
+}
+
+function save(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content)
+  const anchor = document.createElement('a')
+  anchor.href = address
+  anchor.download = name
+  anchor.click()
+  setTimeout(() => URL.revokeObjectURL(address), 10_000)
+}

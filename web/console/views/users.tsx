@@ -1,0 +1,100 @@
+/** All users: what they may open, when they last knocked, and when they end. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { Field } from '../../shared/field.tsx'
+import { Icon } from '../../shared/icons.tsx'
+import { now } from '../../shared/now.ts'
+import type { User } from '../api.ts'
+import { Failure } from '../parts/failure.tsx'
+import { useFetched } from '../parts/fetched.ts'
+import type { Sorting } from '../parts/rows.ts'
+import { type Column, Table } from '../parts/table.tsx'
+import { Tools } from '../parts/tools.tsx'
+import { mayManage } from '../session.ts'
+import { ago } from '../texts/times.ts'
+import { invitationWord, NEW_USER, shownUsers, stateWord } from '../texts/users.ts'
+import { addressOf } from '../where.ts'
+
+export function Users(): JSX.Element {
+  const filter = useSignal('')
+  const sorting = useSignal<Sorting>({ by: 'name', isDown: false })
+  const { value, failure } = useFetched<{ readonly users: readonly User[] }>('/v1/users')
+  const users = value.value?.users
+  return (
+    <>
+      <Tools title="Users" count={users === undefined ? '' : `${users.length} in all`}>
+        <div class="grow">
+          <Field
+            id="filter"
+            label="Filter"
+            placeholder="Name, port, address, state"
+            value={filter.value}
+            onInput={(it) => {
+              filter.value = it
+            }}
+          />
+        </div>
+        {mayManage.value && (
+          <a class="button first" href={addressOf('users', NEW_USER)}>
+            <Icon name="plus" /> Add a user
+          </a>
+        )}
+      </Tools>
+      <Failure failure={failure.value} />
+      <Table
+        label="Users"
+        kind="users"
+        columns={COLUMNS}
+        rows={shownUsers(users ?? [], filter.value, sorting.value)}
+        rowKey={({ name }) => name}
+        sorting={sorting}
+        empty={users === undefined ? 'Looking…' : 'No user matches the filter.'}
+      />
+    </>
+  )
+}
+
+const COLUMNS: readonly Column<User>[] = [
+  {
+    name: 'User',
+    sort: 'name',
+    class: 'c-main',
+    cell: (user) => (
+      <>
+        <a class="cut strong" href={addressOf('users', user.name)}>
+          <bdi>{user.name}</bdi>
+        </a>
+        <span class="cut soft small">
+          {stateWord(user, now.value)}
+          {user.invitation !== null && ` · ${invitationWord(user.invitation)}`}
+        </span>
+      </>
+    ),
+  },
+  {
+    name: 'May open',
+    sort: 'opens',
+    class: 'c-opens',
+    cell: ({ opens }) => <span class="mono cut">{opens.join(' ')}</span>,
+  },
+  {
+    name: 'Last knock',
+    sort: 'last',
+    class: 'c-last',
+    cell: ({ lastKnock }) =>
+      lastKnock === null ? (
+        <span class="soft">never seen</span>
+      ) : (
+        <>
+          <time dateTime={lastKnock.at}>{ago(lastKnock.at, now.value)}</time>
+          {lastKnock.from !== undefined && <bdi class="cut soft small address">{lastKnock.from}</bdi>}
+        </>
+      ),
+  },
+  {
+    name: 'Open now',
+    sort: 'grants',
+    class: 'c-count',
+    cell: ({ openGrants }) => <span class={openGrants > 0 ? 'badge good' : 'soft'}>{openGrants}</span>,
+  },
+]
