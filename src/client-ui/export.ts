@@ -1,6 +1,7 @@
 /** A stanza as others can read it: text of an rc file, the line of a profile, and its QR code. All hold the keys. */
 import type { RcChange } from '../config/client/edit-fwknoprc.ts'
-import { formatProfile, isStanzaName, PROFILE_SETTINGS, parseProfile, profileStanza } from '../config/client/profile.ts'
+import { formatProfile, PROFILE_SETTINGS, parseProfile, profileStanza } from '../config/client/profile.ts'
+import { isStanzaName } from '../config/client/profile-url.ts'
 import { unixSeconds } from '../units.ts'
 
 export interface Exported {

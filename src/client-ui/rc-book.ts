@@ -20,7 +20,7 @@ import {
 } from '../config/client/fwknoprc-settings.ts'
 import { type ClientSettings, settle } from '../config/client/layer.ts'
 import { parseFwknoprc, type RcFile } from '../config/client/parse-fwknoprc.ts'
-import { isStanzaName } from '../config/client/profile.ts'
+import { isStanzaName } from '../config/client/profile-url.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { createUserFile, replaceUserFile } from '../system/replace-user-file.ts'
 import { readUserFile, refuseExposed } from '../system/user-file.ts'
@@ -104,6 +104,8 @@ export class RcBook {
     if (!read.ok) return read
     const { text } = read.value
     if (!hasStanza(text, name)) return noStanza(this.file, name)
+    // Derived keys are for one server, and the secret for all.
+    if (isNode(text, name)) return ok(read.value.rc.texts(name))
     const own = new Map(
       [...writtenSettings(text, 'default'), ...writtenSettings(text, name)].map((it) => [it.name, it]),
     )
@@ -176,6 +178,10 @@ export class RcBook {
       return refuse('CONFIG_CONFLICT', `${this.file} was changed meanwhile`, { suggestion: 'look at it again' })
     return isThere ? replaceUserFile(this.file, text) : createUserFile(this.file, text)
   }
+}
+
+function isNode(text: string, name: string): boolean {
+  return writtenSettings(text, name).some((it) => it.name === 'NODE')
 }
 
 function readText(file: string): string | undefined {

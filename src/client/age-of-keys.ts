@@ -2,7 +2,7 @@
  * When the keys of a stanza were made, and when they end, if “ghostport client add” wrote it. The server may have other
  * keys since. It answers nobody, so the client can only say how old its own are.
  */
-import { type KeyTimes, keyTimes } from '../config/client/edit-fwknoprc.ts'
+import { type KeyTimes, keyTimes, writtenSettings } from '../config/client/edit-fwknoprc.ts'
 import { readUserFile } from '../system/user-file.ts'
 import type { UnixSeconds } from '../units.ts'
 import type { UsedStanza } from './rc-stanza.ts'
@@ -10,7 +10,10 @@ import type { UsedStanza } from './rc-stanza.ts'
 /** @returns undefined if the file does not say so: somebody else wrote the stanza. */
 export function readKeyTimes({ file, name }: UsedStanza): KeyTimes | undefined {
   const read = readUserFile(file)
-  return read.ok ? keyTimes(read.value?.text ?? '', name) : undefined
+  const text = read.ok ? (read.value?.text ?? '') : ''
+  // The keys of a node are as old as the secret of its fleet.
+  const fleet = writtenSettings(text, name).find((it) => it.name === 'FLEET')?.value
+  return keyTimes(text, fleet || name)
 }
 
 /** Why a port may have stayed shut, if the age of the keys can be a cause. */

@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import type { SettingLayer } from '../config/client/layer.ts'
 import { parseFwknoprc, type RcFile } from '../config/client/parse-fwknoprc.ts'
+import { fitsPattern, isPattern } from '../config/reading/name-pattern.ts'
 import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { homeDirectory } from '../system/home.ts'
@@ -93,22 +94,29 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
 }
 
 /**
- * @param list one stanza, or several with commas between them.
- * @returns each once. A stanza whose own name has the commas is one.
+ * @param list one stanza, or several with commas between them; patterns among them, and fleets.
+ * @returns each once; a pattern as the stanzas that fit it, and a fleet as its nodes, in the order of the file. A
+ * stanza whose own name has the commas is one.
  */
 export function stanzaNames(given: PlanOptions, list: string): readonly string[] {
-  if (!list.includes(',')) return [list]
   const where = rcPath(given)
-  const rc = 'path' in where ? readRc(where) : ok(undefined)
+  const read = 'path' in where ? readRc(where) : ok(undefined)
   // What is wrong with the file is told where a stanza is looked for.
-  const isOne = rc.ok && rc.value?.stanzas.some((name) => name.toLowerCase() === list.toLowerCase()) === true
-  if (isOne) return [list]
-  const names = list.split(',').map((name) => name.trim())
+  const rc = read.ok ? read.value : undefined
+  const isStanza = (word: string): boolean => rc?.stanzas.some((it) => it.toLowerCase() === word.toLowerCase()) === true
+  const words = isStanza(list) ? [list] : list.split(',').map((name) => name.trim())
+  const names = words.flatMap((word) => {
+    const nodes = rc?.nodesOf(word)
+    if (nodes !== undefined) return nodes.length > 0 ? nodes : [word]
+    if (rc === undefined || isStanza(word) || !isPattern(word)) return [word]
+    const fitting = rc.stanzas.filter((name) => fitsPattern(word, name) && rc.nodesOf(name) === undefined)
+    return fitting.length > 0 ? fitting : [word]
+  })
   return names.filter((name, i) => names.findIndex((it) => it.toLowerCase() === name.toLowerCase()) === i)
 }
 
 /**
- * The rc file and the names of its stanzas, as written.
+ * The rc file and the names of its stanzas, as written, without those that are fleets and no servers.
  * @returns undefined if there is no file, or none is to be read; else the failure of the file.
  */
 export function rcStanzas(
@@ -118,7 +126,9 @@ export function rcStanzas(
   if ('none' in where) return ok(undefined)
   const rc = readRc(where)
   if (!rc.ok) return rc
-  return ok(rc.value === undefined ? undefined : { file: where.path, stanzas: rc.value.stanzas })
+  const file = rc.value
+  if (file === undefined) return ok(undefined)
+  return ok({ file: where.path, stanzas: file.stanzas.filter((name) => file.nodesOf(name) === undefined) })
 }
 
 /** Adds that no stanza matches the argument: often this is the cause. */
@@ -165,6 +175,17 @@ function findStanza(
 }
 
 function settingsOf(rc: RcFile, stanza: UsedStanza | undefined): Result<RcSettings, Failure> {
+  const nodes = stanza === undefined ? undefined : rc.nodesOf(stanza.name)
+  if (stanza !== undefined && nodes !== undefined) {
+    const [first] = nodes
+    if (first === undefined)
+      return refuse('CONFIG_MISSING_KEY', `the fleet [${stanza.name}] of ${stanza.file} has no node`, {
+        suggestion: 'ghostport client extend',
+      })
+    const all = nodes.slice(0, 10).map((it) => `[${it}]`)
+    const detail = `[${stanza.name}] is a fleet and no server: name one of its nodes: ${all.join(', ')}`
+    return refuse('CLI_USAGE', nodes.length > all.length ? `${detail}, …` : detail, { suggestion: first })
+  }
   const settings = rc.settings(stanza?.name)
   if (!settings.ok) return settings
   return ok({ settings: settings.value, ...(stanza === undefined ? {} : { stanza }) })

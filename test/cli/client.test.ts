@@ -127,7 +127,7 @@ describe('ghostport client add', () => {
   })
 
   for (const [what, argv, input, pattern] of [
-    ['another action', ['client', 'ad'], LINE, /“ad” is not add/],
+    ['another action', ['client', 'ad'], LINE, /“ad” is not one of add, export/],
     ['no action', ['client'], LINE, /missing argument ACTION/],
     ['both', ['client', 'add', LINE, '--file', 'x'], LINE, /cannot be used together/],
     ['nothing', ['client', 'add'], '', /standard input is empty/],

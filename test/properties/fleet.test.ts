@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { formatFleetProfile, nodeProfiles, parseFleetProfile } from '../../src/config/client/fleet-profile.ts'
+import { parseFwknoprc } from '../../src/config/client/parse-fwknoprc.ts'
 import { NodeSecret } from '../../src/packet/key.ts'
 import { deriveNodeKeys, formatNodeSecret, nodeKeyTexts, parseNodeSecret } from '../../src/packet/node-keys.ts'
 import { type KeyName, parseKeyName, parseNodeName } from '../../src/packet/node-name.ts'
@@ -83,6 +85,70 @@ test('no text makes the readers of names and secrets throw, and what they take h
       if (name.ok) assert.match(name.value, /^(?=.*[a-z])[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/)
       const secret = parseNodeSecret(text)
       if (secret.ok) assert.equal(formatNodeSecret(secret.value), text)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+const SECRET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+const rcLines = fc.oneof(
+  fc.constantFrom(
+    '[ada]',
+    '[w]',
+    '[default]',
+    'FLEET',
+    'FLEET ada',
+    'FLEET w',
+    'NODE web-1',
+    'NODE W',
+    `NODE_SECRET_BASE64 ${SECRET}`,
+    'NODE_SECRET_BASE64 x',
+    'KEY x',
+    'SPA_SERVER h',
+    '# a comment',
+  ),
+  texts,
+)
+
+test('no rc file makes its reader throw, and no part of it tells the secret', () => {
+  fc.assert(
+    fc.property(fc.array(rcLines, { maxLength: 12 }), (lines) => {
+      const file = parseFwknoprc('rc', lines.join('\n'))
+      if (!file.ok) return
+      for (const name of [...file.value.stanzas, 'nobody']) {
+        const settings = file.value.settings(name)
+        const all = JSON.stringify([settings, file.value.texts(name), file.value.nodesOf(name)])
+        assert.ok(!all.includes(SECRET.slice(0, 16)), all)
+        if (settings.ok) assert.ok(!('nodeSecret' in settings.value && 'node' in settings.value))
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+const fields = fc.oneof(
+  fc.constantFrom(
+    'name=ada',
+    'open=tcp/22',
+    `secret=${SECRET}`,
+    'made=1',
+    'node=w,h',
+    'node=w,h,1,x',
+    'node=,,,',
+    'node=%00',
+  ),
+  fc.string().map((text) => `node=${encodeURIComponent(text)}`),
+  texts,
+)
+
+test('no line makes the reader of profiles throw, and what it takes means the same when it is written', () => {
+  fc.assert(
+    fc.property(fc.array(fields, { maxLength: 8 }), (parts) => {
+      const needed = parts.length % 2 === 0 ? ['name=a', 'open=tcp/22', `secret=${SECRET}`] : []
+      const read = parseFleetProfile(`ghostport://fleet/1?${[...needed, ...parts].join('&')}`)
+      if (!read.ok) return
+      assert.deepEqual(parseFleetProfile(formatFleetProfile(read.value)), read)
+      assert.equal(nodeProfiles(read.value).length, read.value.nodes.length)
     }),
     { numRuns: 500 },
   )

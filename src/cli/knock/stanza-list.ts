@@ -11,6 +11,10 @@ export function listStanzas(file: string | undefined, terminal: Terminal): Outco
   if (read.value === undefined) return refuseMissing(file)
   const rc = parseFwknoprc(file, read.value.text)
   if (!rc.ok) return rc
-  terminal.print([`The following stanzas are configured in ${file} :`, ...rc.value.stanzas.map((name) => ` - ${name}`)])
+  const line = (name: string): string => {
+    const nodes = rc.value.nodesOf(name)
+    return nodes === undefined ? ` - ${name}` : ` - ${name} (a fleet: ${nodes.join(', ') || 'no nodes'})`
+  }
+  terminal.print([`The following stanzas are configured in ${file} :`, ...rc.value.stanzas.map(line)])
   return 0
 }

@@ -30,6 +30,7 @@ const asked: ReadonlySet<string> = new Set<ClientSettingName>([
   'GPG_SIGNER',
   'GPG_SIGNING_PW',
   'GPG_SIGNING_PW_BASE64',
+  'NODE_SECRET_BASE64',
 ])
 
 /** A line that a change would replace, and that the user is asked about first. */
@@ -56,7 +57,8 @@ export function overwrittenKeys(text: string, stanza: string, changes: readonly 
 /** @returns the file with these settings in this stanza, which is added at the end if there is none. */
 export function editStanza(text: string, stanza: string, changes: readonly RcChange[]): string {
   const lines = splitLines(text)
-  const added = changes.map(({ name, value }) => `${name.padEnd(24)}    ${value}\n`)
+  // FLEET may have no value.
+  const added = changes.map(({ name, value }) => `${`${name.padEnd(24)}    ${value}`.trimEnd()}\n`)
   const range = findStanza(lines, stanza)
   if (range === undefined) {
     const end = text === '' || text.endsWith('\n') ? text : `${text}\n`

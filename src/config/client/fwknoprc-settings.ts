@@ -8,6 +8,8 @@ import { parseEncryptionMode } from '../../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
 import { parseNatHost } from '../../packet/nat-target.ts'
+import { parseNodeSecret } from '../../packet/node-keys.ts'
+import { parseKeyName } from '../../packet/node-name.ts'
 import { isUserAgent } from '../../packet/user-agent.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
@@ -132,6 +134,14 @@ export const clientSettings = {
     const query = parseResolveDns(value)
     return query.ok ? ok({ resolveDns: query.value }) : query
   },
+
+  // One secret for many servers: fleet-stanzas.ts says which stanza has which.
+  FLEET: (value) => ok({ fleet: value }),
+  NODE: (value) => {
+    const node = parseKeyName(value)
+    return node.ok ? ok({ node: node.value }) : invalid(node.failure)
+  },
+  NODE_SECRET_BASE64: (value) => withKey(parseNodeSecret(value), (nodeSecret) => ({ nodeSecret })),
 } as const satisfies Record<string, ReadSetting>
 
 export type ClientSettingName = keyof typeof clientSettings
@@ -141,6 +151,22 @@ export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSett
   'USE_WGET_USER_AGENT',
   'WGET_CMD',
   'NO_SAVE_ARGS',
+])
+
+/** ghostport's own: the real fwknop refuses a stanza that has one. */
+export const ownSettings: ReadonlySet<string> = new Set<ClientSettingName>([
+  'HTTP_PROXY',
+  'HTTP_PROXY_USER',
+  'HTTP_PROXY_PASSWORD',
+  'HTTP_PROXY_PASSWORD_FILE',
+  'HTTPS_CA_FILE',
+  'GATEWAY',
+  'GATEWAY_TARGET',
+  'GATEWAY_FINGERPRINT',
+  'RESOLVE_DNS',
+  'FLEET',
+  'NODE',
+  'NODE_SECRET_BASE64',
 ])
 
 /** What only an option of the command line can say: fwknop has no setting for it. */
@@ -160,6 +186,7 @@ export const secretSettings: ReadonlySet<string> = new Set<ClientSettingName>([
   'GPG_SIGNING_PW',
   'GPG_SIGNING_PW_BASE64',
   'HTTP_PROXY_PASSWORD',
+  'NODE_SECRET_BASE64',
 ])
 
 export function isClientSetting(name: string): name is ClientSettingName {

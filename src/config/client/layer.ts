@@ -5,8 +5,9 @@
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
 import type { EncryptionMode } from '../../packet/encryption-mode.ts'
-import type { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
+import type { EncryptionKey, HmacKey, NodeSecret, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
+import type { KeyName } from '../../packet/node-name.ts'
 import type { Port, Seconds } from '../../units.ts'
 import type { GatewayUrl } from './gateway-urls.ts'
 import type { DnsSource, WebSource } from './own-address-sources.ts'
@@ -116,7 +117,17 @@ export interface ClientSettings {
 }
 
 /** For each setting: its value; or null, which takes back the value of a weaker layer. */
-export type SettingLayer = { readonly [Name in keyof ClientSettings]?: ClientSettings[Name] | null }
+export type SettingLayer = { readonly [Name in keyof ClientSettings]?: ClientSettings[Name] | null } & FleetSettings
+
+/** The reader of the rc file makes keys of these (docs/WIRE.md § 17), and nobody behind it sees them. */
+export interface FleetSettings {
+  /** FLEET: the stanza with the secret. */
+  readonly fleet?: string
+  /** NODE: for which key name the keys are derived. */
+  readonly node?: KeyName
+  /** NODE_SECRET_BASE64. */
+  readonly nodeSecret?: NodeSecret
+}
 
 /** @param layers the weakest first. @returns the settings that count. */
 export function settle(layers: readonly SettingLayer[]): ClientSettings {

@@ -7,13 +7,16 @@
  * value, a setting given twice and a stanza given twice are refused; fwknop passes over each.
  */
 import { trimBlanks } from '../../bytes/text.ts'
+import { deriveNodeKeys, nodeKeyTexts } from '../../packet/node-keys.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { stanzaSettingNames } from '../access/access-setting-names.ts'
 import { refuseUnknownName, withoutSecrets } from '../reading/hide-keys.ts'
 import { nearest } from '../reading/nearest.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import type { RcChange } from './edit-fwknoprc.ts'
+import { isFleetLine, kindOfStanza, type NamedLine } from './fleet-stanzas.ts'
 import {
+  type ClientSettingName,
   clientSettings,
   isClientSetting,
   readClientSetting,
@@ -27,16 +30,23 @@ export interface RcFile {
   readonly stanzas: readonly string[]
   /** Whether any stanza holds a secret: then nobody but its owner may read the file. */
   readonly holdsKeys: boolean
+  /**
+   * The names of the stanzas that are nodes of this fleet, in their order.
+   * @returns undefined if the stanza of this name (in any case) is no fleet.
+   */
+  nodesOf(stanza: string): readonly string[] | undefined
   /** The names of the stanzas whose own SPA_SERVER is this host (in any case), `[default]` left out. */
   withServer(host: string): readonly string[]
   /**
-   * What counts for a knock: `[default]`, and over it the stanza of this name (in any case).
+   * What counts for a knock: `[default]`, and over it the stanza of this name (in any case). For a node of a fleet, the
+   * stanza of the fleet is between the two, and the keys are derived.
    * @returns what they say, to be settled with the flags (layer.ts); or why a line of them cannot be understood:
    * `CONFIG_MISSING_KEY` for a stanza that is not there.
    */
   settings(stanza?: string): Result<SettingLayer, RcFailure>
   /**
-   * The same as texts, for a place that keeps settings one by one.
+   * The same as texts, for a place that keeps settings one by one. Derived keys are among them, and no secret of a
+   * fleet.
    * @param stanza whose {@link settings} are good.
    */
   texts(stanza: string): readonly RcChange[]
@@ -96,6 +106,25 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
   }
 
   const named = (name: string): Stanza[] => stanzas.filter((it) => it.name.toLowerCase() === name.toLowerCase())
+  const missing = (name: string, wanted: readonly Stanza[]) => {
+    const suggestion = nearest(name, [...new Set(wanted.map((it) => it.name))])
+    const more = suggestion === undefined ? {} : { suggestion }
+    return refuse('CONFIG_MISSING_KEY', `${file} has no stanza [${name}]`, more)
+  }
+  /** What the fleet of a node says. */
+  const fleetOf = ({ fleet }: SettingLayer, stanza: Stanza | undefined): Result<SettingLayer, RcFailure> => {
+    if (typeof fleet !== 'string') return ok({})
+    const at = stanza?.lines.find((line) => words(line).name === 'FLEET')?.at
+    const place = at === undefined ? {} : { at }
+    const found = named(fleet)
+    if (found.length === 0) {
+      const { failure } = missing(fleet, stanzas.filter(isFleet))
+      return { ok: false, failure: { ...failure, detail: `FLEET: ${failure.detail}`, ...place } }
+    }
+    if (!found.some(isFleet))
+      return refuse('CONFIG_CONFLICT', `FLEET: the stanza [${fleet}] is no fleet: it has no line FLEET alone`, place)
+    return readStanza(found)
+  }
   return ok({
     stanzas: stanzas.map(({ name }) => name).filter((name) => name.toLowerCase() !== 'default'),
     holdsKeys: stanzas.some(({ lines }) => lines.some((line) => secretSettings.has(words(line).name))),
@@ -111,20 +140,60 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
       const base = readStanza(named('default'))
       if (!base.ok || stanza === undefined) return base
       const found = named(stanza)
-      if (found.length === 0) {
-        const suggestion = nearest(stanza, [...new Set(stanzas.map(({ name }) => name))])
-        const more = suggestion === undefined ? {} : { suggestion }
-        return refuse('CONFIG_MISSING_KEY', `${file} has no stanza [${stanza}]`, more)
-      }
+      if (found.length === 0) return missing(stanza, stanzas)
       const over = readStanza(found)
-      return over.ok ? ok({ ...base.value, ...over.value }) : over
+      if (!over.ok) return over
+      const fleet = fleetOf(over.value, found[0])
+      return fleet.ok ? ok(withDerivedKeys({ ...base.value, ...fleet.value, ...over.value })) : fleet
+    },
+    nodesOf(stanza) {
+      const isOfIt = (line: Line): boolean => {
+        const { name, value } = words(line)
+        return name === 'FLEET' && value.toLowerCase() === stanza.toLowerCase()
+      }
+      if (!named(stanza).some(isFleet)) return undefined
+      return stanzas.filter(({ lines }) => lines.some(isOfIt)).map(({ name }) => name)
     },
     texts(stanza) {
-      const over = textsOf(named(stanza))
-      const settled = new Set(over.flatMap(settles))
-      return [...textsOf(named('default')).filter((it) => !settles(it).some((what) => settled.has(what))), ...over]
+      const own = named(stanza)
+      const read = readStanza(own)
+      const fleet = read.ok && typeof read.value.fleet === 'string' ? named(read.value.fleet) : []
+      const layer = fleet.length === 0 ? read : readStanza(fleet)
+      const keys = read.ok && layer.ok ? derivedTexts({ ...layer.value, ...read.value }) : []
+      return [named('default'), fleet, own]
+        .map(textsOf)
+        .concat([keys])
+        .reduce((under, over) => {
+          const settled = new Set(over.flatMap(settles))
+          return [...under.filter((it) => !settles(it).some((what) => settled.has(what))), ...over]
+        }, [])
+        .filter(({ name }) => !OF_FLEETS.has(name))
     },
   })
+}
+
+/** What the reader itself makes keys of. */
+const OF_FLEETS: ReadonlySet<string> = new Set<ClientSettingName>(['FLEET', 'NODE', 'NODE_SECRET_BASE64'])
+
+/** The settings of a node with its keys in the place of secret and name. */
+function withDerivedKeys({ fleet, node, nodeSecret, ...settings }: SettingLayer): SettingLayer {
+  if (!node || !nodeSecret) return settings
+  const { encryption, hmac } = deriveNodeKeys(nodeSecret, node)
+  // The rc file has keys of its own for this server: what [default] says of GnuPG is for others.
+  return { ...settings, gpg: null, encryptionKey: { key: encryption }, hmacKey: { key: hmac } }
+}
+
+function derivedTexts({ node, nodeSecret }: SettingLayer): readonly RcChange[] {
+  if (!node || !nodeSecret) return []
+  const { key, hmacKey } = nodeKeyTexts(deriveNodeKeys(nodeSecret, node))
+  return [
+    { name: 'KEY_BASE64', value: key },
+    { name: 'HMAC_KEY_BASE64', value: hmacKey },
+  ]
+}
+
+function isFleet({ lines }: Stanza): boolean {
+  return lines.some((line) => isFleetLine(words(line)))
 }
 
 function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, RcFailure> {
@@ -150,7 +219,13 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
     }
     settings = { ...settings, ...read.value }
   }
-  return ok(settings)
+  const kind = kindOfStanza(stanza.lines.map(named), stanza.name.toLowerCase() === 'default')
+  return kind.ok ? ok(settings) : kind
+}
+
+function named(line: Line): NamedLine {
+  const { name, value } = words(line)
+  return { name, value, at: line.at }
 }
 
 /** The lines of stanzas that are good. */
@@ -202,6 +277,7 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
       ? { ok: false, failure: { ...unknown.failure, suggestion: 'FW_TIMEOUT' } }
       : unknown
   }
+  if (isFleetLine({ name, value }) && rest === '') return ok({})
   if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
   // A raw key may begin with “=”, but is hardly that alone.
   if (value === '=' || (value.startsWith('=') && !secretSettings.has(name)))

@@ -14,6 +14,7 @@ export function readRc(text: string): Result<readonly RcStanza[], Failure> {
   if (!file.ok) return file
   const stanzas: RcStanza[] = []
   for (const name of file.value.stanzas.length > 0 ? file.value.stanzas : ['default']) {
+    if (file.value.nodesOf(name) !== undefined) continue
     const settings = file.value.settings(name)
     if (!settings.ok) return settings
     stanzas.push({ name, settings: file.value.texts(name) })
