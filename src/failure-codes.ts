@@ -60,6 +60,11 @@ export const failureKinds = {
   ACCESS_NAT_TARGET_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this NAT target' },
   ACCESS_NAT_TARGET_INVALID: { level: 'warning', exit: 1, sentence: 'the NAT target cannot be used' },
   ACCESS_COMMAND_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow commands' },
+  ACCESS_CLOSE_SHARED: {
+    level: 'warning',
+    exit: 1,
+    sentence: 'the port stays open for another user at the same address',
+  },
   ACCESS_REQUEST_INVALID: { level: 'warning', exit: 1, sentence: 'the stanza cannot serve this request' },
 
   // what the grant needs

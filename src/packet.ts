@@ -81,6 +81,7 @@ export { type KeyKind, parseKeyBase64, parseKeyText } from './packet/key-text.ts
 export type {
   AccessHeader,
   AccessMessage,
+  CloseMessage,
   CommandMessage,
   HostName,
   LocalNatMessage,

@@ -95,6 +95,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from knock' -l wait -d 'after t
 complete -c ghostport -n '__fish_seen_subcommand_from knock' -l knocks -x -d 'how often to knock again while the port stays shut, 0 to 20 (default 3): after 1, 2 and 4 s, then every 4 s'
 complete -c ghostport -n '__fish_seen_subcommand_from knock' -l wait-limit -x -d 'stop waiting after this time (default 5)'
 complete -c ghostport -n '__fish_seen_subcommand_from knock' -l wait-for -x -d 'what counts as open: “connect” (a connection is accepted), or “banner” (the service speaks first, as sshd does). With NAT the default is banner, since another service may answer on the port'
+complete -c ghostport -n '__fish_seen_subcommand_from knock' -l close -d 'close what the same command without --close opened, before its time; fwknopd refuses it'
 complete -c ghostport -n '__fish_seen_subcommand_from knock' -l json -d 'one JSON object on standard output, also for a failure (docs/CLIENT.md)'
 complete -c ghostport -n '__fish_seen_subcommand_from knock' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from ssh' -s D -l destination -x -d 'the server, by name or address'

@@ -21,7 +21,7 @@ import type { Policy } from './policy.ts'
 import { checkSignature } from './signature.ts'
 import { answersAt } from './spa-port.ts'
 import { gnupgOf, type Stanza } from './stanza.ts'
-import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
+import { type Action, type CloseAction, type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, with all that policy needs of it. */
 export interface Request extends TargetKnowledge {
@@ -61,7 +61,12 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
   let closest: (Denial & { checksPassed: number }) | undefined
   for (const stanza of candidates) {
     const asked = ask(policy, stanza, request, now)
-    if (asked.ok) return { granted: true, stanza: stanza.id, action: asked.action, denials }
+    if (asked.ok) {
+      const others = candidates.slice(candidates.indexOf(stanza) + 1)
+      const action =
+        asked.action.kind === 'close' ? withOthers(asked.action, others, policy, request, now) : asked.action
+      return { granted: true, stanza: stanza.id, action, denials }
+    }
     const denial = { stanza: stanza.id, failure: asked.failure }
     denials.push(denial)
     // The address decides whether the next stanza is asked.
@@ -89,6 +94,10 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   if (message.kind === 'command')
     return { ok: true, action: { kind: 'command', command: message.command, facts: factsOf(policy, stanza, request) } }
   const source = grantSource(policy, request)
+  if (message.kind === 'close') {
+    const { ports, username } = message
+    return { ok: true, action: { kind: 'close', closing: { stanzas: [stanza], source, ports, username } } }
+  }
   const openings = openingsFor(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   const firstHand = source === packetOrigin(policy, request)
@@ -98,6 +107,19 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   const denied = whyNoCycle(policy, stanza, request, grant)
   if (denied !== undefined) return { ...denied, checksPassed: checks.length }
   return { ok: true, action: { kind: 'cycle', grant, facts: factsOf(policy, stanza, request) } }
+}
+
+/** A door may have been opened by any stanza with these keys: the one that allowed the port, or the NAT. */
+function withOthers(
+  action: CloseAction,
+  others: readonly Stanza[],
+  policy: Policy,
+  request: Request,
+  now: UnixSeconds,
+): CloseAction {
+  const allowing = others.filter((stanza) => ask(policy, stanza, request, now).ok)
+  const { closing } = action
+  return { ...action, closing: { ...closing, stanzas: [...closing.stanzas, ...allowing] } }
 }
 
 /** How one check of a stanza judged a request. */
@@ -117,7 +139,7 @@ export function examine(policy: Policy, stanza: Stanza, request: Request, now: U
   const question = { policy, stanza, request, now }
   const checked = checks.map(({ rule, check }) => examined(rule, check(question)))
   const { message } = request
-  if (message.kind === 'command') return checked
+  if (message.kind === 'command' || message.kind === 'close') return checked
   const source = grantSource(policy, request)
   const openings = openingsFor(policy, stanza, message, source, request)
   const opened = examined('FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS', openings.ok ? undefined : openings)
@@ -167,6 +189,7 @@ const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'ENABLE_IPT_FORWARDING, ENABLE_IPT_LOCAL_NAT', check: checkNatEnabled },
   { rule: 'ENABLE_CMD_EXEC, CMD_REGEX', check: checkCommand },
   { rule: 'OPEN_PORTS, RESTRICT_PORTS', check: checkPorts },
+  { rule: 'CMD_CYCLE_CLOSE', check: checkCloses },
 ]
 
 function checkAddresses({ stanza, request }: Question): Refused | undefined {
@@ -258,9 +281,19 @@ function checkCommand({ stanza, request: { message } }: Question): Refused | und
   return judged.ok ? undefined : judged
 }
 
+/** What a close command does is not known. It may shut a port for everybody, so it runs at its time alone. */
+function checkCloses({ stanza: { cycle }, request: { message } }: Question): Refused | undefined {
+  if (message.kind !== 'close' || cycle === undefined) return undefined
+  return refuse(
+    'ACCESS_REQUEST_INVALID',
+    'the stanza opens by commands (CMD_CYCLE_OPEN), and their close runs at its time; “ghostport revoke” runs it now',
+  )
+}
+
 /** RESTRICT_PORTS and OPEN_PORTS. With NAT, `ports` are the public ports: fwknop compares these too. */
 function checkPorts({ stanza, request: { message } }: Question): Refused | undefined {
-  if (message.kind === 'command') return undefined
+  // What is open may be closed, whether or not it may be opened again.
+  if (message.kind === 'command' || message.kind === 'close') return undefined
   const { openPorts, restrictPorts } = stanza
   for (const asked of message.ports) {
     const isSame = (port: ProtocolPort) => port.protocol === asked.protocol && port.port === asked.port

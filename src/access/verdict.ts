@@ -1,13 +1,15 @@
 /** The outcome for an authentic packet. */
+import type { IpAddress } from '../packet/address.ts'
+import type { ProtocolPort, Username } from '../packet/message.ts'
 import { type Failure, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
 import type { CommandFacts } from './command.ts'
 import type { Grant } from './grant.ts'
 import type { NameQuestion } from './openings.ts'
-import type { StanzaId } from './stanza.ts'
+import type { Stanza, StanzaId } from './stanza.ts'
 
 /** What an allowed packet did, by `kind`. */
-export type Action = GrantAction | CommandAction | CycleAction
+export type Action = GrantAction | CommandAction | CycleAction | CloseAction
 
 /** The firewall opens a grant. */
 export interface GrantAction {
@@ -37,6 +39,25 @@ export interface CycleAction {
   readonly facts: CommandFacts
   /** The numbers of its jobs, for the log. Known once the executor has them. */
   readonly jobs?: readonly number[]
+}
+
+/** Grants end before their time (docs/WIRE.md § 18). */
+export interface CloseAction {
+  readonly kind: 'close'
+  readonly closing: Closing
+  /** What ended. Known once it has. */
+  readonly closed?: readonly Grant[]
+}
+
+/** Which grants end: those of these stanzas, for this address, with one of these ports. */
+export interface Closing {
+  /** At least one: those with the keys of the packet that allow the request. */
+  readonly stanzas: readonly Pick<Stanza, 'id' | 'name'>[]
+  readonly source: IpAddress
+  /** The public ports. Empty: all. */
+  readonly ports: readonly ProtocolPort[]
+  /** The user name in the packet: for the log. */
+  readonly username: Username
 }
 
 export interface Granted {

@@ -35,6 +35,9 @@ const options = {
     help: 'after the knock, try the port until it opens, and knock again while it stays shut; says how long that took, or that it was open already',
   },
   ...waitOptions,
+  close: {
+    help: 'close what the same command without --close opened, before its time; fwknopd refuses it',
+  },
   json: { help: 'one JSON object on standard output, also for a failure (docs/CLIENT.md)' },
 } as const
 
@@ -51,6 +54,7 @@ export const command = defineCommand({
     'ghostport knock gateway,inner                  with each of these stanzas, one after the other',
     'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
     'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
+    'ghostport knock myserver --close               close again what “ghostport knock myserver” opened',
   ],
   run,
 })
@@ -140,7 +144,7 @@ async function knockOnce(
   const port = wait.value?.port
   if (opened === undefined || port === undefined) {
     if (json) terminal.printJson(knockJson(by, sent, receipt))
-    else if (plan.settings.gateway !== undefined) terminal.print(describeReceipt(receipt, terminal.style))
+    else if (plan.settings.gateway !== undefined) terminal.print(describeReceipt(receipt, plan.request, terminal.style))
   } else if (json) terminal.printJson(knockJson(by, sent, receipt, { ...opened, port }))
   else terminal.print(describeOpening(opened, port, terminal.style))
   return 0
@@ -178,6 +182,8 @@ function withoutEffect(given: OptionValues<typeof options>): Result<void, Failur
     return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing')
   if (given['save-packet-append'] > 0 && given['save-packet'] === undefined)
     return refuse('CLI_USAGE', '--save-packet-append (-b) has no effect without --save-packet FILE (-B)')
+  if (given.wait > 0 && given.close > 0)
+    return refuse('CLI_USAGE', '--wait waits for a port to open: it has no effect with --close')
   return given.wait > 0 ? ok(undefined) : waitWithoutEffect(given)
 }
 

@@ -36,7 +36,7 @@ export interface KnockOptions extends PlanOptions, WaitOptions {
 export interface KnockResult {
   /** The name that the options gave it. */
   readonly server: string
-  /** What was asked for: `tcp/22`; with NAT, the public port. Empty for a command. */
+  /** What was asked for: `tcp/22`; with NAT, the public port. Empty for a command, and for a close of all. */
   readonly ports: readonly string[]
   /** The address of this host that was asked for, as servers outside see it. Only where an option asked for it. */
   readonly ownAddress?: IpAddress
@@ -138,6 +138,7 @@ const optionKinds: Readonly<Record<keyof KnockOptions, keyof typeof kinds>> = {
   'nat-port': 'number',
   'nat-rand-port': 'flag',
   'server-cmd': 'text',
+  close: 'flag',
   'named-config': 'text',
   'rc-file': 'text',
   'no-rc-file': 'flag',

@@ -85,6 +85,8 @@ export interface PlanOptions {
   readonly 'nat-rand-port'?: boolean
   /** A command for the server to run, in place of `access`. */
   readonly 'server-cmd'?: string
+  /** Close what the same settings opened, before its time. fwknopd refuses it. */
+  readonly close?: boolean
   /** Use this stanza of the rc file, on top of its `[default]`. */
   readonly 'named-config'?: string
   /** Read this file in place of `~/.fwknoprc`. */
@@ -179,6 +181,7 @@ const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName |
 /** Options that answer the same question. Two of them together are refused; the last one does not win. */
 const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['allow-ip', 'source-ip'],
+  ['close', 'server-cmd'],
   ['server-port', 'rand-port'],
   ['nat-port', 'nat-rand-port'],
   ['ipv4', 'ipv6'],

@@ -116,6 +116,7 @@ export async function planKnock(
     username: ownName(),
     random: readUint16(randomBytes(2)),
     ...(command === undefined ? {} : { command }),
+    ...(given.close === true && { close: true }),
   }
   // The address comes last: nobody outside is asked for it before all else is right.
   const resolving = settings.allow === undefined && settings.resolveOwn === true
@@ -123,7 +124,7 @@ export async function planKnock(
   const request = buildRequest(provisional, context)
   if (!request.ok) {
     if (request.failure.code === 'CLI_USAGE') {
-      const noPorts = settings.access === undefined && command === undefined
+      const noPorts = settings.access === undefined && command === undefined && given.close !== true
       const setting = settings.allow === undefined ? 'ALLOW_IP' : noPorts ? 'ACCESS' : undefined
       return lacking(request.failure, setting)
     }

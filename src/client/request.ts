@@ -19,6 +19,8 @@ export type Request = {
   readonly timeOffset: number
 } & (
   | { readonly kind: 'command'; readonly command: string }
+  /** End what was opened, at these ports; empty: at all (docs/WIRE.md § 18). */
+  | { readonly kind: 'close'; readonly ports: readonly ProtocolPort[] }
   | ({ readonly kind: 'access' } & RequestedPorts)
   | ({ readonly kind: 'natAccess'; readonly target: NatTarget } & RequestedPorts)
   /** `host` absent: the address that the packet is sent to. */
@@ -43,6 +45,8 @@ export interface RequestContext {
   readonly random: number
   /** A command for the server to run, in place of ports. */
   readonly command?: string
+  /** To close what the settings would open. */
+  readonly close?: boolean
 }
 
 /** Why there is no request. */
@@ -89,6 +93,7 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
     return ok({ ...header, source, kind: 'command', command: context.command })
   }
   if (source === undefined) return noSource()
+  if (context.close === true) return ok({ ...header, source, kind: 'close', ports: publicPorts(settings) })
   if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: --access tcp/22 (-A)')
   // To fwknop's users, 0 means “the server decides”. On the wire that is the message without a timeout.
   const asked = { ...header, source, ...(timeout === undefined || timeout === 0 ? {} : { timeout }) }
@@ -118,6 +123,15 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
   return ok({ ...openings, kind: 'natAccess', target: { host, port: servicePort } })
 }
 
+/** What the settings would open, as the client reaches it. Empty: all, also where the port was random. */
+function publicPorts(settings: ClientSettings): readonly ProtocolPort[] {
+  const { access = [], natLocal, natAccess, natPort, natRandomPort } = settings
+  const isNat = natLocal === true || natAccess !== undefined
+  if (!isNat) return access
+  if (natRandomPort === true) return []
+  return natPort === undefined ? access : access.map(({ protocol }) => ({ protocol, port: natPort }))
+}
+
 /** 10000–65534, as in fwknop. The port is no secret, so the slight bias of the remainder is harmless. */
 export function randomPort(random: number): Port {
   return port(10_000 + (random % 55_535))
@@ -139,7 +153,7 @@ export function randomDigits(bytes: Uint8Array): string {
 /**
  * The port to connect to once the door is open: with NAT, the public one.
  * @param request as {@link buildRequest} makes it.
- * @returns the port, and whether NAT leads it elsewhere; undefined for a command, or where only UDP was asked.
+ * @returns the port, and whether NAT leads it elsewhere; undefined for a command, a close, or where only UDP was asked.
  * @example
  * ```ts
  * import { buildRequest, doorOf, port } from 'ghostport'
@@ -153,7 +167,7 @@ export function randomDigits(bytes: Uint8Array): string {
  * ```
  */
 export function doorOf(request: Request): { readonly port: Port; readonly throughNat: boolean } | undefined {
-  if (request.kind === 'command') return undefined
+  if (request.kind === 'command' || request.kind === 'close') return undefined
   const tcp = request.ports.find(({ protocol }) => protocol === 'tcp')
   return tcp === undefined ? undefined : { port: tcp.port, throughNat: request.kind !== 'access' }
 }

@@ -51,6 +51,9 @@ const refused: [what: string, text: string, rule?: StrictnessRule][] = [
   ['type 6 with too much', `${HEAD}:6:${MESSAGE}:${NAT}:${AUTH}:${AUTH}:30`],
   ['no type', `${HEAD}::${MESSAGE}`],
   ['type 7', `${HEAD}:7:${MESSAGE}`],
+  ['type 89', `${HEAD}:89:${MESSAGE}`],
+  ['type 91', `${HEAD}:91:${MESSAGE}`],
+  ['a close with a timeout', `${HEAD}:90:${MESSAGE}:${b64('crypt,x')}:30`],
   ['type -1', `${HEAD}:-1:${MESSAGE}`, 'plain-number'],
   ['type 001', `${HEAD}:001:${MESSAGE}`],
   ['type 01', `${HEAD}:01:${MESSAGE}`, 'plain-number'],
@@ -124,9 +127,9 @@ for (const digestType of DIGEST_TYPES) {
 }
 
 test('what is written is read back, padded or not, in every type', () => {
-  for (const messageType of [0, 1, 2, 3, 4, 5, 6] as const satisfies readonly MessageType[]) {
+  for (const messageType of [0, 1, 2, 3, 4, 5, 6, 90] as const satisfies readonly MessageType[]) {
     for (const serverAuth of [null, 'crypt,x']) {
-      const nat = messageType === 2 || messageType > 3
+      const nat = [2, 4, 5, 6].includes(messageType)
       const timed = [3, 4, 6].includes(messageType)
       const fields: MessageFields = {
         randVal: RAND,

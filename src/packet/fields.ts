@@ -18,8 +18,13 @@ import {
   TIME_DIGITS,
 } from './wire-limits.ts'
 
-/** Types 3, 4 and 6 are types 1, 2 and 5 with a timeout that the client asks for. */
-export type MessageType = 0 | 1 | 2 | 3 | 4 | 5 | 6
+/**
+ * Types 3, 4 and 6 are types 1, 2 and 5 with a timeout that the client asks for. Type 90 is ours (docs/WIRE.md § 18):
+ * fwknopd knows no type above 6.
+ */
+export type MessageType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | typeof CLOSE_TYPE
+/** The closing knock. */
+export const CLOSE_TYPE = 90
 
 /** The fields of the plaintext, decoded from base64 but not yet interpreted. The names are libfko's. */
 export interface MessageFields {
@@ -142,7 +147,7 @@ function parseType(text: string): Result<MessageType, InvalidField> {
 }
 
 function isMessageType(number: number): number is MessageType {
-  return number >= 0 && number <= 6
+  return (number >= 0 && number <= 6) || number === CLOSE_TYPE
 }
 
 type Tail = Pick<MessageFields, 'message' | 'natAccess' | 'serverAuth' | 'clientTimeout'>

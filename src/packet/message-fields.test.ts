@@ -53,6 +53,12 @@ const readable: [what: string, fields: Partial<MessageFields>, message: Message]
     { messageType: 0, message: '10.1.2.3,echo a,b:c', serverAuth: 'crypt,x' },
     { kind: 'command', ...HEADER, command: 'echo a,b:c', serverAuth: 'crypt,x' },
   ],
+  ['a closing knock', { messageType: 90 }, { kind: 'close', ...HEADER, ports: [SSH] }],
+  [
+    'a closing knock for all ports, where the packet comes from',
+    { messageType: 90, message: '0.0.0.0,all' },
+    { kind: 'close', ...HEADER, source: 'packet-source', ports: [] },
+  ],
   [
     'NAT to an address',
     { messageType: 2, natAccess: '192.168.10.5,2222' },
@@ -125,6 +131,10 @@ const refused: [fields: Partial<MessageFields>, rule?: StrictnessRule][] = [
   [{ username: 'u'.repeat(49) }],
   [{ message: '10.1.2.3' }],
   [{ message: '10.1.2.3,' }],
+  [{ messageType: 90, message: '10.1.2.3,' }],
+  [{ messageType: 90, message: '10.1.2.3,ALL' }],
+  [{ messageType: 90, message: '10.1.2.3,all,tcp/22' }],
+  [{ messageType: 1, message: '10.1.2.3,all' }],
   [{ message: ',tcp/22' }],
   [{ message: '10.1.2,tcp/22' }],
   [{ message: '10.1.2.3/8,tcp/22' }],

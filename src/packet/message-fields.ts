@@ -2,9 +2,10 @@
 import { ok, type Result, refuse } from '../result.ts'
 import { type Port, parsePort, seconds, unixSeconds } from '../units.ts'
 import { parseAddress } from './address.ts'
-import type { MessageFields, MessageType } from './fields.ts'
+import { CLOSE_TYPE, type MessageFields, type MessageType } from './fields.ts'
 import type {
   AccessMessage,
+  CloseMessage,
   CommandMessage,
   LocalNatMessage,
   Message,
@@ -24,6 +25,8 @@ type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 
 /** On the wire: “the address that the packet comes from”. */
 const PACKET_SOURCE = '0.0.0.0'
+/** In a closing knock: every port. */
+const ALL_PORTS = 'all'
 
 /** A message to be sent. It has no version of its own: the protocol that it is sealed for decides. */
 export type OutgoingMessage =
@@ -31,6 +34,7 @@ export type OutgoingMessage =
   | Omit<AccessMessage, 'version'>
   | Omit<NatAccessMessage, 'version'>
   | Omit<LocalNatMessage, 'version'>
+  | Omit<CloseMessage, 'version'>
 
 /**
  * Reads what a packet asks for.
@@ -67,9 +71,11 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
   const request = fields.message.slice(comma + 1)
   if (fields.messageType === 0)
     return request === '' ? invalid('the command is empty') : ok({ kind: 'command', ...header, command: request })
+  if (fields.messageType === CLOSE_TYPE && request === ALL_PORTS) return ok({ kind: 'close', ...header, ports: [] })
 
   const ports = parseProtocolPorts(request)
   if (!ports.ok) return invalid(ports.failure.detail)
+  if (fields.messageType === CLOSE_TYPE) return ok({ kind: 'close', ...header, ports: ports.value })
   const access = {
     ...header,
     ports: ports.value,
@@ -110,6 +116,10 @@ export function encodeMessage(message: OutgoingMessage, version: string): Messag
     clientTimeout: 0,
   }
   if (message.kind === 'command') return { ...header, messageType: 0, message: `${source},${message.command}` }
+  if (message.kind === 'close') {
+    const ports = message.ports.length === 0 ? ALL_PORTS : formatProtocolPorts(message.ports)
+    return { ...header, messageType: CLOSE_TYPE, message: `${source},${ports}` }
+  }
 
   const clientTimeout = message.timeout ?? 0
   const timed = clientTimeout > 0

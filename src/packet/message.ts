@@ -74,6 +74,12 @@ export interface LocalNatMessage extends AccessHeader {
   /** The host as sent, for logs. The ghost service is always on the server itself. */
   readonly host: string
 }
+/** Type 90, ours: end what the same keys opened for this address (docs/WIRE.md § 18). */
+export interface CloseMessage extends MessageHeader {
+  readonly kind: 'close'
+  /** The ports that were asked for; with NAT, the public ones. Empty: all ports. */
+  readonly ports: readonly ProtocolPort[]
+}
 
 /** What a packet says, by its kind. */
-export type Message = CommandMessage | AccessMessage | NatAccessMessage | LocalNatMessage
+export type Message = CommandMessage | AccessMessage | NatAccessMessage | LocalNatMessage | CloseMessage

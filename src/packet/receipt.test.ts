@@ -37,6 +37,12 @@ const VECTORS: readonly (readonly [name: string, keys: ReceiptKeys, receipt: Rec
     'AAECAwQFBgcICQoLDA0OD92U1QB+/c/NyKm/3nyjEZiNPHjzPC1N5r+rP7qjizPLs7D2x6GV0Jmr9aQSCmfTx5PICChGKy6ZKRkULI5Hyo+oYLa/DQCMUH63Bzo0MgNP',
   ],
   [
+    'a closing knock',
+    both(),
+    { verdict: 'closed', serverTime },
+    'AAECAwQFBgcICQoLDA0OD92V1QB+/c/NyKm/3nyjEZiNPHjzPC1N5r+rP7qjizPLs7D2x6GV0Jmr9aQSCmfTx8dNo01cPegm37GsRng0UVXvkbdscPbpMO68hSWgc23I',
+  ],
+  [
     'without an HMAC key',
     { encryption: both().encryption },
     OPEN,
@@ -167,7 +173,7 @@ function independently(keys: ReceiptKeys, receipt: Receipt): string {
 function contentOf(receipt: Receipt): Buffer {
   const content = Buffer.alloc(48)
   content.writeUInt8(1, 0)
-  content.writeUInt8({ refused: 0, open: 1, done: 2 }[receipt.verdict], 1)
+  content.writeUInt8({ refused: 0, open: 1, done: 2, closed: 3 }[receipt.verdict], 1)
   content.writeUIntBE(receipt.serverTime, 2, 6)
   if (receipt.verdict === 'open') content.writeUIntBE(receipt.until, 8, 6)
   if (receipt.verdict === 'refused') content.write(receipt.code, 14, 'ascii')

@@ -33,6 +33,8 @@ export type ReceiptVerdict =
   | { readonly verdict: 'open'; readonly until: UnixSeconds }
   /** The server runs the command of the packet. */
   | { readonly verdict: 'done' }
+  /** Nothing is open any more of what the packet names. */
+  | { readonly verdict: 'closed' }
   /** `code`: one of docs/ERRORS.md. A newer server may have others. */
   | { readonly verdict: 'refused'; readonly code: string }
 
@@ -45,7 +47,7 @@ const CONTENT = 48
 const CODE_OFFSET = 14
 const END = RECEIPT_SALT_LENGTH + CONTENT
 const VERSION = 1
-const VERDICTS = ['refused', 'open', 'done'] as const
+const VERDICTS = ['refused', 'open', 'done', 'closed'] as const
 const KDF_SALT = encodeText('ghostport receipt 1')
 const MAX_TIME = 0xffff_ffff_ffff
 
@@ -144,7 +146,7 @@ function parseContent(content: Uint8Array): Result<Receipt, Failure<'RECEIPT_INV
   const code = /^([A-Z][A-Z_]*)?\0*$/.exec(latin1Text(content.subarray(CODE_OFFSET)))?.[1] ?? ''
   const serverTime = timeAt(content, 2)
   if (content[0] === VERSION && verdict === 'open') return ok({ verdict, serverTime, until: timeAt(content, 8) })
-  if (content[0] === VERSION && verdict === 'done') return ok({ verdict, serverTime })
+  if (content[0] === VERSION && (verdict === 'done' || verdict === 'closed')) return ok({ verdict, serverTime })
   if (content[0] === VERSION && verdict === 'refused' && code !== '') return ok({ verdict, serverTime, code })
   return refuse('RECEIPT_INVALID', 'it is of another version of ghostport')
 }

@@ -57,6 +57,7 @@ const access = {
   serverAuth,
 }
 const messages: fc.Arbitrary<OutgoingMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('close' as const), ...header, ports: fc.array(ports, { maxLength: 3 }) }, plain),
   fc.record({ kind: fc.constant('command' as const), ...header, command: fc.stringMatching(/^[ -~é]{1,30}$/) }, plain),
   fc.record({ kind: fc.constant('access' as const), ...access }, { ...plain, requiredKeys: [...required] }),
   fc.record(

@@ -40,8 +40,8 @@ export async function startChromium(host?: Host, args: readonly string[] = []): 
 
 /**
  * The argument that makes the browser trust a certificate that signs itself. To ignore errors of certificates, page by
- * page, is not enough: a service worker is fetched by no page. Whether its script loads then depends on which connection
- * happens to be free.
+ * page, is not enough: a service worker is fetched by no page. Its script then loads over a connection that a page has
+ * opened before, and not over a new one.
  * @param file PEM, with or without the key.
  */
 export function trust(file: string): string {

@@ -28,6 +28,7 @@ const typeNames: Readonly<Record<MessageType, string>> = {
   4: 'Client timeout NAT access msg',
   5: 'Local NAT access msg',
   6: 'Client timeout local NAT access msg',
+  90: 'Close msg',
 }
 
 /** What gpg is called with for a packet, in fwknop’s order. */

@@ -50,7 +50,7 @@ function requestJson(request: Request) {
     source: request.source,
     username: request.username,
     ports: command ? [] : request.ports.map(({ protocol, port }) => `${protocol}/${port}`),
-    timeout: command ? null : (request.timeout ?? null),
+    timeout: command || request.kind === 'close' ? null : (request.timeout ?? null),
     command: command ? request.command : null,
     target: nat === undefined ? null : { host: isHostName(nat.host) ? nat.host.name : nat.host, port: nat.port },
     local_port: request.kind === 'localNatAccess' ? request.localPort : null,

@@ -8,6 +8,7 @@ import type { Departure } from '../../delivery/delivery.ts'
 import { describeTarget } from '../../delivery/explain-error.ts'
 import { formatHostPort, type IpAddress } from '../../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { Receipt } from '../../packet/receipt.ts'
@@ -20,8 +21,13 @@ import type { Terminal } from '../terminal/terminal.ts'
 function describeRequest(request: Request): string {
   const whom = request.source === 'packet-source' ? 'the address it arrives from' : request.source
   if (request.kind === 'command') return `command “${request.command}” for ${whom}`
+  if (request.kind === 'close') return `${closedPorts(request.ports)} for ${whom}, to be closed`
   const time = request.timeout === undefined ? '' : `, ${request.timeout} s`
   return `${formatProtocolPorts(request.ports)}${describeNat(request)} for ${whom}${time}`
+}
+
+function closedPorts(ports: readonly ProtocolPort[]): string {
+  return ports.length === 0 ? 'every port' : formatProtocolPorts(ports)
 }
 
 function describeNat(request: Request): string {
@@ -72,14 +78,22 @@ export function nextGatewayNote(terminal: Pick<Terminal, 'note'>) {
 }
 
 /** What the server says, where a gateway brought it. @param receipt undefined: it brought none that is authentic. */
-export function describeReceipt(receipt: Receipt | undefined, { good }: Pick<Style, 'good'>): Line {
+export function describeReceipt(
+  receipt: Receipt | undefined,
+  request: Pick<Request, 'kind'>,
+  { good }: Pick<Style, 'good'>,
+): Line {
   switch (receipt?.verdict) {
     case undefined:
+      if (request.kind === 'close')
+        return 'no receipt of the server came: whether the port closed is not known. It closes at its time in any case'
       return 'no receipt of the server came: whether the port opened is not known. --wait tries the port'
     case 'open':
       return line`${good('open')} until ${new Date(receipt.until * 1000).toISOString()}, as the server says`
     case 'done':
       return line`${good('done')}: the server runs the command, as it says`
+    case 'closed':
+      return line`${good('closed')}, as the server says`
     case 'refused':
       return `refused, as the server says: ${receipt.code}`
     default:

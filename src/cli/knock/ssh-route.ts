@@ -18,9 +18,12 @@ export function choosePort(
   request: Request,
   wanted: { readonly port: Port; readonly named: boolean },
 ): Result<Port, Failure<'CLI_USAGE'>> {
-  const tcp = request.kind === 'command' ? [] : request.ports.filter(({ protocol }) => protocol === 'tcp')
+  const tcp =
+    request.kind === 'command' || request.kind === 'close'
+      ? []
+      : request.ports.filter(({ protocol }) => protocol === 'tcp')
   const [first] = tcp
-  if (request.kind === 'command' || first === undefined)
+  if (request.kind === 'command' || request.kind === 'close' || first === undefined)
     return refuse('CLI_USAGE', 'the knock asks for no TCP port, so ssh has no port to connect to')
   if (request.kind === 'access') {
     if (tcp.some(({ port }) => port === wanted.port)) return ok(wanted.port)

@@ -34,7 +34,7 @@ export function portsOfKnock({ request }: KnockPlan): readonly number[] {
 
 /** Seconds. */
 export function lifetimeOf({ request }: KnockPlan): number {
-  return request.kind === 'command' ? 0 : (request.timeout ?? USUAL_LIFETIME)
+  return request.kind === 'command' || request.kind === 'close' ? 0 : (request.timeout ?? USUAL_LIFETIME)
 }
 
 /** For each address of the target: who the scanner is there. */

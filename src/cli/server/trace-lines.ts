@@ -59,7 +59,9 @@ function messageRows(message: Message): readonly (readonly [string, string])[] {
     ['time', showTime(timestamp)],
     ['for', source === 'packet-source' ? 'the address that it comes from' : source],
     ['asks', asked(message)],
-    ...(kind === 'command' || message.timeout === undefined ? [] : [['seconds', String(message.timeout)] as const]),
+    ...(kind === 'command' || kind === 'close' || message.timeout === undefined
+      ? []
+      : [['seconds', String(message.timeout)] as const]),
   ]
 }
 
@@ -67,6 +69,8 @@ function asked(message: Message): string {
   switch (message.kind) {
     case 'command':
       return `to run: ${message.command}`
+    case 'close':
+      return message.ports.length === 0 ? 'to close every port' : `to close ${formatProtocolPorts(message.ports)}`
     case 'access':
       return formatProtocolPorts(message.ports)
     case 'natAccess': {

@@ -22,6 +22,7 @@ import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
 import type { Message } from '../../packet/message.ts'
 import { authenticateGnupgPacket, authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
 import { recipientsOf } from '../../packet/openpgp.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { type Failure, type Result, refuse } from '../../result.ts'
 import type { Port, UnixSeconds } from '../../units.ts'
 
@@ -280,6 +281,11 @@ function describeAction(action: Action): string {
     }
     case 'command':
       return `runs: ${action.command}`
+    case 'close': {
+      const { ports, source } = action.closing
+      const what = ports.length === 0 ? 'every port' : formatProtocolPorts(ports)
+      return `ends what it opened for ${source}: ${what}`
+    }
     case 'cycle': {
       const { openings, source, lifetime } = action.grant
       return `runs the open command for ${openings.map(describeOpening).join(', ')} for ${source}, and the close after ${lifetime} s`

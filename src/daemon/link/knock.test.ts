@@ -32,6 +32,7 @@ const host = fc.oneof(
 const messages: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: kind('command'), ...header, command: fc.string({ minLength: 1, maxLength: 192 }) }),
   fc.record({ kind: kind('access'), ...access }),
+  fc.record({ kind: kind('close'), ...header, ports: fc.array(protocolPort, { maxLength: 32 }) }),
   fc.record({
     kind: kind('access'),
     ...access,

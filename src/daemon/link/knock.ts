@@ -111,10 +111,8 @@ const header = {
   version: printableAscii({ max: MAX_VERSION_LENGTH }),
   source: either(literal('packet-source'), address),
 }
-const ports = list(record({ protocol: either(literal('tcp'), literal('udp')), port: portNumber }, {}), {
-  min: 1,
-  max: MAX_PORTS,
-})
+const protocolPort = record({ protocol: either(literal('tcp'), literal('udp')), port: portNumber }, {})
+const ports = list(protocolPort, { min: 1, max: MAX_PORTS })
 const serverAuth = packetText({ max: MAX_TEXT_LENGTH })
 const timed = { serverAuth, timeout: mapped(integer({ min: 0, max: MAX_CLIENT_TIMEOUT }), seconds) }
 
@@ -138,6 +136,14 @@ const message: Reader<Message> = either(
       target: record({ host: either(address, hostName), port: portNumber }, {}),
     },
     timed,
+  ),
+  record(
+    {
+      kind: literal('close'),
+      ...header,
+      ports: list(protocolPort, { min: 0, max: MAX_PORTS }),
+    },
+    { serverAuth },
   ),
   record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT_LENGTH }) }, { serverAuth }),
 )

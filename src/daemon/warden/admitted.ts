@@ -38,6 +38,13 @@ export class Admitted {
     if (this.#size > this.#most) this.#forgetOldest()
   }
 
+  /** It ended before its time. What it let in is still known. */
+  endedAt(grant: Grant, now: number): void {
+    const its = this.#stanzas.get(stanzaKey(grant))
+    const known = its?.get(grant.id)
+    if (known?.until !== undefined && known.until > now) its?.set(grant.id, { ...known, until: now })
+  }
+
   all(): readonly Admission[] {
     return [...this.#stanzas.values()].flatMap((its) => [...its.values()])
   }

@@ -46,6 +46,8 @@ export class HookTap implements Log {
   #eventOf(event: string, fields: Fields): Omit<HookEvent, 'time'> | undefined {
     switch (event) {
       case 'knock':
+        // A closing knock opens nothing. Each grant that it ended has its own line.
+        if (fields['closes'] !== undefined) return undefined
         return fields['verdict'] === 'granted' ? granted(fields) : this.#refused(fields)
       case 'refused':
         // Without a stanza, no key came near: noise of the network.

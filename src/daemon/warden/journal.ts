@@ -3,9 +3,18 @@ import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { CommandAction, CycleAction, Denial, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
+import type {
+  CloseAction,
+  CommandAction,
+  CycleAction,
+  Denial,
+  GrantAction,
+  Granted,
+  Verdict,
+} from '../../access/verdict.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { Milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { MOST_TRIED, type RefusalNote, type Tally, type WayCounts } from '../link/protocol.ts'
@@ -203,9 +212,26 @@ export class Journal {
       case 'cycle':
         this.#cycleSubmitted(knock, stanza, action, names)
         break
+      case 'close':
+        this.#closed(knock, stanza, action, names)
+        break
       default:
         action satisfies never
     }
+  }
+
+  #closed(knock: Knock, stanza: StanzaId, { closing, closed = [] }: CloseAction, names: StanzaNames): void {
+    this.#record('info', 'knock', {
+      verdict: 'granted',
+      ...cameFrom(knock),
+      ...stanzaFields(stanza, names),
+      closes: closing.ports.length === 0 ? 'all' : formatProtocolPorts(closing.ports),
+      ended: closed.length,
+      for: closing.source,
+      user: closing.username,
+    })
+    for (const grant of closed)
+      this.#log.write('info', 'grant ended', { detail: 'its own client closed it', ...grantFields(grant) })
   }
 
   #commandSubmitted(knock: Knock, stanza: StanzaId, { command, facts, job }: CommandAction, names: StanzaNames): void {

@@ -95,6 +95,8 @@ export function receiptFor(verdict: Verdict, due: UnixSeconds): ReceiptVerdict {
       return { verdict: 'open', until: unixSeconds(due + action.grant.lifetime) }
     case 'command':
       return { verdict: 'done' }
+    case 'close':
+      return { verdict: 'closed' }
     default:
       return action satisfies never
   }

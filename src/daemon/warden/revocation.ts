@@ -5,15 +5,17 @@
 
 import type { Grant, LiveGrant } from '../../access/grant.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
+import type { Closing } from '../../access/verdict.ts'
 import { describeFirewall, type FirewallConfig } from '../../config/server/firewall-settings.ts'
-import type { Firewall, FirewallFailure, Opened } from '../../firewall/firewall.ts'
+import type { Admission, Firewall, FirewallFailure, Opened } from '../../firewall/firewall.ts'
 import type { Log } from '../../log.ts'
 import type { IpAddress } from '../../packet/address.ts'
-import { type Failure, ok, type Result } from '../../result.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Asker, describeAsker } from '../../system/asker.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
+import { asksFor, isOf } from './closing.ts'
 import { grantFields } from './journal.ts'
 import { matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
@@ -82,6 +84,34 @@ export class Revocation {
         return results
       },
     }
+  }
+
+  /**
+   * A closing knock: the doors shut as at the end of their time. Connections go on, as they do then: their own client
+   * can end them.
+   */
+  async closeOwn({ stanzas, source, ports }: Closing): Promise<Result<readonly Grant[], Failure>> {
+    const now = Date.now()
+    const isAsked = asksFor(ports)
+    const live = this.#admitted.for(new Set([source])).filter(({ grant, until = 0 }) => until > now && isAsked(grant))
+    const isOwn = ({ grant }: Admission) => stanzas.some((stanza) => isOf(grant, stanza))
+    const own = live.filter(isOwn)
+    const others = live.filter((one) => !isOwn(one))
+    const ended: Grant[] = []
+    for (const { grant } of own) {
+      this.#admitted.endedAt(grant, now)
+      // Two stanzas that open the same for one address share a grant.
+      if (others.some((other) => other.grant.id === grant.id)) continue
+      const closed = await this.#parts.firewall.revoke(grant.id)
+      if (!closed.ok) return closed
+      ended.push(grant)
+    }
+    const [other] = others
+    if (other === undefined) return ok(ended)
+    return refuse(
+      'ACCESS_CLOSE_SHARED',
+      `${describeStanza(other.grant.stanza, other.grant.stanzaName)} has it open for ${source} too`,
+    )
   }
 
   /** @param word as in {@link parseTarget}. Only a text is accepted. */

@@ -167,7 +167,13 @@ export class Warden {
       ),
     })
     this.#admission = new Admission({
-      ...{ clock: parts.clock, firewall: this.#revocation.doors, commands: parts.commands, replays: parts.replays },
+      ...{
+        clock: parts.clock,
+        firewall: this.#revocation.doors,
+        closeOwn: (closing) => this.#revocation.closeOwn(closing),
+        commands: parts.commands,
+        replays: parts.replays,
+      },
       ...{ resolve: parts.resolve, ownAddresses },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),

@@ -28,6 +28,7 @@ export type Check =
 export type Outcome = { readonly request: Request } & (
   | { readonly kind: 'open'; readonly from: number; readonly until: number }
   | { readonly kind: 'done' }
+  | { readonly kind: 'closed' }
   | { readonly kind: 'refused'; readonly code: string }
   /** No receipt that verifies came back. */
   | { readonly kind: 'unproven' }
@@ -104,7 +105,7 @@ export class Session {
         // The server decided after the packet was sealed: by this device's clock, the end is not before this.
         if (said.verdict === 'open')
           return { request, kind: 'open', from: at, until: at + 1000 * (said.until - said.serverTime) }
-        return said.verdict === 'done' ? { request, kind: 'done' } : { request, kind: 'refused', code: said.code }
+        return said.verdict === 'refused' ? { request, kind: 'refused', code: said.code } : { request, kind: said.verdict }
       }),
     )
     if (this.#ended) return

@@ -35,6 +35,7 @@ import type { ReceiverNumber } from '../receiver-health.ts'
 import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
 import { type Doubt, isDisbelieved, judgeBelieved } from './judge-believed.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
+import type { CloseOwn } from './open.ts'
 import { BatchQueue } from './queue.ts'
 
 /** Knocks that may wait if copies are not replays: of one key, and in all. Two batches keep this process busy. */
@@ -55,6 +56,7 @@ export interface Terms {
 export interface AdmissionParts {
   readonly clock: Clock
   readonly firewall: Pick<Firewall, 'open'>
+  readonly closeOwn?: CloseOwn
   readonly commands: CommandRunner
   /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
@@ -230,8 +232,18 @@ export class Admission {
   }
 
   #judging({ policy, index }: Terms): Judging {
-    const { firewall, commands, replays, ownAddresses, clock, isAttested } = this.#parts
-    return { policy, index, firewall, commands, clock, ownAddresses, isAttested, replays: replays ?? FORGETFUL }
+    const { firewall, closeOwn, commands, replays, ownAddresses, clock, isAttested } = this.#parts
+    return {
+      policy,
+      index,
+      firewall,
+      closeOwn,
+      commands,
+      clock,
+      ownAddresses,
+      isAttested,
+      replays: replays ?? FORGETFUL,
+    }
   }
 
   async #attempt(work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {

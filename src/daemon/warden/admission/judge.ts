@@ -23,7 +23,7 @@ import type { UnixSeconds } from '../../../units.ts'
 import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf, requestOf } from '../../link/knock.ts'
 import { claim, claimOf } from './claim.ts'
-import { open } from './open.ts'
+import { type CloseOwn, open } from './open.ts'
 
 /** What judging needs. */
 export interface Judging {
@@ -32,6 +32,7 @@ export interface Judging {
   readonly index: StanzaIndex
   readonly replays: Pick<ReplayStore, 'claim'>
   readonly firewall: Pick<Firewall, 'open'>
+  readonly closeOwn?: CloseOwn | undefined
   readonly commands: CommandRunner
   readonly clock: Clock
   /** Whether the GnuPG process vouches for this. Absent: there is none. */

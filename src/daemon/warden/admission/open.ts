@@ -6,6 +6,8 @@ import type { Grant } from '../../../access/grant.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type {
   Action,
+  CloseAction,
+  Closing,
   CommandAction,
   CycleAction,
   GrantAction,
@@ -15,13 +17,21 @@ import type {
 } from '../../../access/verdict.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
-import { type Failure, refuse } from '../../../result.ts'
+import { type Failure, type Result, refuse } from '../../../result.ts'
 
 type Opened = Awaited<ReturnType<Firewall['open']>>[number]
+
+/**
+ * Ends grants for a closing knock.
+ * @returns what ended; ACCESS_CLOSE_SHARED if a port stays open for another stanza at the same address.
+ */
+export type CloseOwn = (closing: Closing) => Promise<Result<readonly Grant[], Failure>>
 
 /** What carries actions out. */
 export interface Hands {
   readonly firewall: Pick<Firewall, 'open'>
+  /** Absent: no grant ends before its time. */
+  readonly closeOwn?: CloseOwn | undefined
   readonly commands: CommandRunner
   /** Under which the verdicts were made. */
   readonly index: Pick<StanzaIndex, 'byId'>
@@ -32,6 +42,31 @@ export interface Hands {
  * firewall or the executor refused becomes a refusal.
  */
 export async function open(verdicts: readonly Verdict[], hands: Hands): Promise<readonly Verdict[]> {
+  const at = verdicts.findIndex(isClose)
+  const close = verdicts[at]
+  if (close === undefined || !isClose(close)) return await openAll(verdicts, hands)
+  // In order: what was asked for before a close ends by it, and what was asked for after it stays.
+  const before = await openAll(verdicts.slice(0, at), hands)
+  const closed = await asClosed(close, hands)
+  return [...before, closed, ...(await open(verdicts.slice(at + 1), hands))]
+}
+
+const CANNOT_CLOSE = refuse('FIREWALL_REFUSED', 'grants end at their time only')
+
+type GrantedClose = Granted & { readonly action: CloseAction }
+
+function isClose(verdict: Verdict): verdict is GrantedClose {
+  return verdict.granted && verdict.action.kind === 'close'
+}
+
+async function asClosed(verdict: GrantedClose, { closeOwn }: Hands): Promise<Granted | Refusal> {
+  const closed = (await closeOwn?.(verdict.action.closing)) ?? CANNOT_CLOSE
+  return closed.ok
+    ? { ...verdict, action: { ...verdict.action, closed: closed.value } }
+    : asRefused(verdict, closed.failure)
+}
+
+async function openAll(verdicts: readonly Verdict[], hands: Hands): Promise<readonly Verdict[]> {
   if (!verdicts.some(({ granted }) => granted)) return verdicts
   const grants = verdicts.flatMap((verdict) => (verdict.granted ? grantsOf(verdict.action) : []))
   const opened = (grants.length === 0 ? [] : await hands.firewall.open(grants)).values()
@@ -45,6 +80,7 @@ function grantsOf(action: Action): readonly Grant[] {
       return [action.grant]
     case 'command':
     case 'cycle':
+    case 'close':
       return []
     default:
       return action satisfies never
@@ -61,6 +97,8 @@ function carriedOut(verdict: Granted, opened: Iterator<Opened>, hands: Hands): G
       return asSubmitted(verdict, action, hands)
     case 'cycle':
       return asCycled(verdict, action, hands)
+    case 'close':
+      throw new Error('a close among what opens')
     default:
       return action satisfies never
   }
