@@ -15,22 +15,29 @@ export class TokenBucket {
   #tokens: number
   #refilledAt: Milliseconds
 
-  constructor(rate: Rate, now: Milliseconds) {
+  /** @param tokens how much is left; absent: a whole burst. */
+  constructor(rate: Rate, now: Milliseconds, tokens: number = rate.burst) {
     this.#rate = rate
-    this.#tokens = rate.burst
+    this.#tokens = tokens
     this.#refilledAt = now
   }
 
   /** @returns whether that amount was left, and is now taken. */
   take(amount: number, now: Milliseconds): boolean {
+    this.left(now)
+    if (this.#tokens < amount) return false
+    this.#tokens -= amount
+    return true
+  }
+
+  /** @returns how much could be taken. */
+  left(now: Milliseconds): number {
     const { perSecond, burst } = this.#rate
     const refilled = this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond
     // The amount given may exceed a burst.
     this.#tokens = Math.max(this.#tokens, Math.min(burst, refilled))
     this.#refilledAt = now
-    if (this.#tokens < amount) return false
-    this.#tokens -= amount
-    return true
+    return this.#tokens
   }
 
   /** Allows this much more, in addition to any burst. */

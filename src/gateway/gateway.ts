@@ -15,7 +15,7 @@ import { judgeRenewal, type ServerCertificate } from '../http-server/server-cert
 import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
-import { FormUserFile } from './forms/user-file.ts'
+import type { FormKnockWorld } from './forms/form-knock.ts'
 import { type FateCounts, gatewayRoutes } from './routes.ts'
 import { type LookUp, Targets } from './targets.ts'
 import { Tickets } from './tickets.ts'
@@ -66,15 +66,15 @@ export async function openGateway(
   const tickets = new Tickets(config.receiptWait, MOST_TICKETS)
   const { routes, counts } = gatewayRoutes({ config, targets, tickets })
   const forms = config.forms
-    ? (await import('./forms/form-routes.ts')).formRoutes(new FormUserFile(state), {
-        targets,
-        receiptWait: config.receiptWait,
-        clock: world.clock,
-      }).routes
-    : []
+    ? await openForms(state, { targets, receiptWait: config.receiptWait, clock: world.clock })
+    : ok([])
+  if (!forms.ok) {
+    targets.close()
+    return forms
+  }
   const http = await openHttpServer({
     listen: config.listen.map((at) => listenAt(at, certificate.value)),
-    routes: [...routes, ...forms, ...more],
+    routes: [...routes, ...forms.value, ...more],
     hosts: config.hosts,
     origins: config.origins,
     proxies: config.proxies,
@@ -113,6 +113,17 @@ export async function openGateway(
       targets.close()
     },
   })
+}
+
+/** Code and files of the forms are looked at only where they are switched on. */
+async function openForms(state: StateFolder, world: FormKnockWorld): Promise<Result<readonly Route[], Failure>> {
+  const [{ formRoutes }, { FormUserFile }, { LoginTries }] = await Promise.all([
+    import('./forms/form-routes.ts'),
+    import('./forms/user-file.ts'),
+    import('./forms/login-tries.ts'),
+  ])
+  const tries = LoginTries.open(state)
+  return tries.ok ? ok(formRoutes(new FormUserFile(state), tries.value, world).routes) : tries
 }
 
 /** Whether the gateway needs a certificate. */

@@ -39,6 +39,20 @@ export class RateLimit {
     return bucket.take(1, now)
   }
 
+  /** @returns the sources that have less than a whole burst, and what each has left: the latest used last. */
+  spent(now: Milliseconds): readonly (readonly [source: string, left: number])[] {
+    return [...this.#buckets]
+      .map(([source, bucket]) => [source, bucket.left(now)] as const)
+      .filter(([, left]) => left < this.#rate.burst)
+  }
+
+  /** Takes up what {@link spent} said, perhaps in an earlier process. @param ago how long ago that was. */
+  restore(spent: readonly (readonly [source: string, left: number])[], ago: Milliseconds, now: Milliseconds): void {
+    const { burst, perSecond } = this.#rate
+    for (const [source, left] of spent.slice(-this.#most))
+      this.#buckets.set(source, new TokenBucket(this.#rate, now, Math.min(burst, left + (ago / 1_000) * perSecond)))
+  }
+
   get size(): number {
     return this.#buckets.size
   }

@@ -7,6 +7,7 @@ import {
   chownSync,
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
   lchownSync,
   lstatSync,
@@ -15,9 +16,12 @@ import {
   readdirSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { milliseconds } from '../units.ts'
 import { errorCode, fileReason } from './errno.ts'
+import { tryLock } from './file-lock.ts'
 import { judgeStat, judgeTrail } from './file-trust.ts'
 import type { Account } from './privilege.ts'
 import { readBounded } from './read-bounded.ts'
@@ -27,6 +31,9 @@ import { systemPath } from './system-path.ts'
 export type StateFailure = Failure<'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE'>
 
 const MOST_BYTES = 8 * 1024 * 1024
+/** What is done under a lock takes milliseconds. */
+const LOCK_TIME = milliseconds(3_000)
+const LOCK_PAUSE = milliseconds(5)
 
 export class StateFolder {
   readonly path: string
@@ -86,6 +93,51 @@ export class StateFolder {
       return refuse('CONFIG_UNREADABLE', `${path}: ${fileReason(error)}`)
     } finally {
       if (descriptor !== undefined) closeSync(descriptor)
+    }
+  }
+
+  /**
+   * Waits until no other process has the lock of this name, and takes it. The kernel releases it with the process.
+   * @returns what releases it; CONFIG_UNWRITABLE if another one holds it for seconds.
+   */
+  async lock(name: string): Promise<Result<() => void, StateFailure>> {
+    const path = join(this.path, name)
+    let descriptor: number | undefined
+    try {
+      const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
+      if (exposed !== undefined) return { ok: false, failure: exposed }
+      descriptor = this.#openLock(path)
+      const stat = fstatSync(descriptor)
+      const fault = judgeStat(path, stat, this.#owners)
+      if (fault !== undefined) return { ok: false, failure: fault }
+      const opened = descriptor
+      for (const until = performance.now() + LOCK_TIME; ; await delay(LOCK_PAUSE)) {
+        const taken = tryLock(opened)
+        if (taken === 'taken') {
+          descriptor = undefined
+          return ok(() => closeSync(opened))
+        }
+        if (taken !== 'held') return refuse('CONFIG_UNWRITABLE', `${path} cannot be locked: ${taken.why}`)
+        if (performance.now() > until)
+          return refuse('CONFIG_UNWRITABLE', `${path}: another process has held it for ${LOCK_TIME / 1_000} s`)
+      }
+    } catch (error) {
+      return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor)
+    }
+  }
+
+  #openLock(path: string): number {
+    const how = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    try {
+      const made = openSync(systemPath(path), how | constants.O_CREAT | constants.O_EXCL, 0o600)
+      // Only a file that was just made: another one may be a link to a file of root's.
+      if (process.geteuid?.() === 0 && this.#owner !== undefined) fchownSync(made, this.#owner.uid, this.#owner.gid)
+      return made
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+      return openSync(systemPath(path), how)
     }
   }
 

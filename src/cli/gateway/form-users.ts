@@ -61,7 +61,7 @@ export async function changeFormUsers(
   if (known === 'list') return list(users.value, name, given, terminal)
   if (name === undefined) return refuse('CLI_USAGE', `missing argument NAME: ghostport gateway user ${known} NAME`)
   const changed =
-    known === 'add' ? await add(name, users.value, file, given, config, terminal) : remove(name, users.value, file)
+    known === 'add' ? await add(name, users.value, file, given, config, terminal) : await remove(name, file)
   if (!changed.ok) return changed
   if (!config.forms) terminal.note('ghostport: FORMS is N in gateway.conf, so nobody can log in')
   return 0
@@ -82,13 +82,14 @@ function list(users: readonly FormUser[], name: string | undefined, given: Given
   return 0
 }
 
-function remove(name: string, users: readonly FormUser[], file: FormUserFile): Result<void, Failure> {
-  if (users.some((user) => user.name === name)) return file.write(users.filter((user) => user.name !== name))
-  const meant = nearest(
-    name,
-    users.map((user) => user.name),
-  )
-  return refuse('USER_UNKNOWN', `“${name}” is not a user of the form`, meant === undefined ? {} : { suggestion: meant })
+function remove(name: string, file: FormUserFile): Promise<Result<void, Failure>> {
+  return file.change((users) => {
+    const names = users.map((user) => user.name)
+    if (names.includes(name)) return ok(users.filter((user) => user.name !== name))
+    const meant = nearest(name, names)
+    const suggestion = meant === undefined ? {} : { suggestion: meant }
+    return refuse('USER_UNKNOWN', `“${name}” is not a user of the form`, suggestion)
+  })
 }
 
 async function add(
@@ -104,10 +105,14 @@ async function add(
       'VALUE_INVALID',
       `NAME: “${name}” has other characters than a to z, digits, “.”, “_” and “-”, or over 31`,
     )
-  if (users.some((user) => user.name === name))
-    return refuse('USER_EXISTS', `“${name}” is a user of the form already`, {
-      suggestion: `ghostport gateway user remove ${name}`,
-    })
+  const taken = (all: readonly FormUser[]) =>
+    all.some((user) => user.name === name)
+      ? refuse('USER_EXISTS', `“${name}” is a user of the form already`, {
+          suggestion: `ghostport gateway user remove ${name}`,
+        })
+      : undefined
+  const exists = taken(users)
+  if (exists !== undefined) return exists
   const { target } = given
   if (given.profile === undefined || target === undefined)
     return refuse('CLI_USAGE', 'user add needs --profile FILE and --target ID (docs/GATEWAY.md § On behalf of users)')
@@ -141,7 +146,8 @@ async function add(
     },
     randomBytes,
   )
-  const written = file.write([...users, user])
+  // Another command may have added one while the password was typed.
+  const written = await file.change((now) => taken(now) ?? ok([...now, user]))
   if (!written.ok) return written
   await tell(name, totpUri(totp, name, config.hosts[0]?.name ?? 'gateway'), codes, terminal)
   return ok(undefined)

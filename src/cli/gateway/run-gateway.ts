@@ -13,7 +13,7 @@ import { openCertificateDoor } from '../../http-server/certificate-door.ts'
 import { readCertificateFiles, type ServerCertificate } from '../../http-server/server-certificate.ts'
 import type { Log, LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
-import type { Failure, Result } from '../../result.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
 import { closeMemory } from '../../system/privilege.ts'
@@ -97,9 +97,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
 /** As the user that the gateway is now: who logs in uses a code up, which is written. */
 async function checkFormUsers(state: StateFolder): Promise<Result<void, Failure>> {
   const { FormUserFile } = await import('../../gateway/forms/user-file.ts')
-  const file = new FormUserFile(state)
-  const users = file.read()
-  return users.ok ? file.write(users.value) : users
+  return new FormUserFile(state).change((users) => ok(users))
 }
 
 /**

@@ -6,6 +6,7 @@ import { equalText } from '../../http-server/totp.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { type FormKnockWorld, knockFor } from './form-knock.ts'
 import { FormLogin } from './login.ts'
+import type { LoginTries } from './login-tries.ts'
 import { knockPage, loginPage, STYLE } from './pages.ts'
 import { type Session, Sessions } from './sessions.ts'
 import type { FormUserFile } from './user-file.ts'
@@ -20,10 +21,11 @@ const PAGE = { content: { 'style-src': "'self'", 'form-action': "'self'" } } as 
 
 export function formRoutes(
   users: FormUserFile,
+  tries: LoginTries,
   world: FormKnockWorld,
 ): { readonly routes: readonly Route[]; readonly sessions: Sessions } {
   const sessions = new Sessions()
-  const login = new FormLogin(users, world.clock)
+  const login = new FormLogin(users, tries, world.clock)
   const visits = randomBytes(32)
   /** The token of a form before there is a session: bound to a cookie. */
   const visitToken = (visit: string): string => createHmac('sha256', visits).update(visit).digest('base64url')

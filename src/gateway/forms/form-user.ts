@@ -138,10 +138,15 @@ export function openUser(
   key: Uint8Array,
 ): { readonly dataKey: Uint8Array; readonly secret: FormSecret } | undefined {
   const dataKey = openUnder(key, user.wrapped, `key ${user.name}`)
-  const opened = dataKey === undefined ? undefined : openUnder(dataKey, user.sealed, `secret ${user.name}`)
-  const json = opened === undefined ? undefined : decodeText(opened)
-  const secret = json === undefined ? undefined : readSecret(JSON.parse(json))
+  const secret = dataKey === undefined ? undefined : openSecret(user, dataKey)
   return dataKey === undefined || secret === undefined ? undefined : { dataKey, secret }
+}
+
+/** @returns undefined under another key. */
+export function openSecret({ name, sealed }: FormUser, dataKey: Uint8Array): FormSecret | undefined {
+  const opened = openUnder(dataKey, sealed, `secret ${name}`)
+  const json = opened === undefined ? undefined : decodeText(opened)
+  return json === undefined ? undefined : readSecret(JSON.parse(json))
 }
 
 /** Single-use codes are random, so that a plain hash of one cannot be searched. */

@@ -1,9 +1,14 @@
 /** The forms in this process, with real HTTPS: logging in, knocking, logging out; and what attackers try. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { type LocalGateway, localGateway } from '../../../test/support/gateway.ts'
 import { base32, checkTotp, totpAt, totpUri } from '../../http-server/totp.ts'
@@ -11,12 +16,14 @@ import { EncryptionKey, HmacKey } from '../../packet/key.ts'
 import { parseKeyText } from '../../packet/key-text.ts'
 import { sealReceipt } from '../../packet/receipt.ts'
 import type { FwknopDigest } from '../../packet/replay-digest.ts'
+import { StateFolder } from '../../system/state-folder.ts'
 import { milliseconds, unixSeconds } from '../../units.ts'
 import { type FormSecret, hashCode, makeUser, openUser, passwordKey } from './form-user.ts'
 import { escapeHtml, knockPage, loginPage } from './pages.ts'
 import { Sessions } from './sessions.ts'
 import { FormUserFile } from './user-file.ts'
 
+const run = promisify(execFile)
 const base64 = (text: string): string => Buffer.from(text).toString('base64url')
 const PROFILE = `ghostport://profile/1?name=office&server=192.0.2.10&open=tcp/22&key=${base64('one key')}&hmac=${base64('another key')}&made=1764150000`
 const SECRET: FormSecret = {
@@ -183,6 +190,29 @@ describe('the forms', { concurrency: 1 }, () => {
       ['198.51.100.1', '198.51.100.2', '198.51.100.3'].map((it) => new Visitor(it).login({ code: 'cccc-dddd' })),
     )
     assert.deepEqual(answers.map(({ status }) => status).sort(), [303, 403, 403])
+  })
+
+  it('processes that get all codes at once accept each code once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostport-logins-'))
+    try {
+      const state = StateFolder.open(join(folder, 'state'), undefined)
+      assert.ok(state.ok)
+      const codes = Array.from({ length: 8 }, (_, i) => `code-${i}`)
+      const secret = { ...SECRET, codes: codes.map(hashCode) }
+      const made = { name: 'ada', target: 'office', open: 'tcp/22', added: 1, password: PASSWORD, secret }
+      assert.ok(new FormUserFile(state.value).write([await makeUser(made, randomBytes)]).ok)
+      const program = join(import.meta.dirname, '../../../test/support/form-logins.ts')
+      const words = [program, state.value.path, `${Date.now() + 1_500}`, PASSWORD, ...codes]
+      const accepted = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const { stdout } = await run(process.execPath, ['--conditions=ghostport-source', ...words])
+          return stdout.trim().split(' ')
+        }),
+      )
+      assert.deepEqual(accepted.flat().filter(Boolean).sort(), codes, JSON.stringify(accepted))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('no failure tells another one from it: the same page, after the same time', async () => {

@@ -6,20 +6,23 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeBase64Padded } from '../../bytes/base64.ts'
 import { wipe } from '../../bytes/bytes.ts'
-import { type Clock, monotonic } from '../../clock.ts'
-import { RateLimit, sourceOf } from '../../http-server/sources.ts'
+import type { Clock } from '../../clock.ts'
+import { sourceOf } from '../../http-server/sources.ts'
 import { checkTotp, equalText } from '../../http-server/totp.ts'
 import type { IpAddress } from '../../packet/address.ts'
+import { ok, refuse } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
 import {
   type FormSecret,
   type FormUser,
   hashCode,
+  openSecret,
   openUser,
   passwordKey,
   SALT_LENGTH,
   sealSecret,
 } from './form-user.ts'
+import type { LoginTries } from './login-tries.ts'
 import type { FormUserFile } from './user-file.ts'
 
 export interface Login {
@@ -38,26 +41,17 @@ const AT_ONCE = 2
 const MOST_WAITING = 20
 /** From a try to its answer, good or bad: longer than the slowest of them takes on a small host. */
 const ANSWER_AFTER = milliseconds(1_000)
-const TRIES_OF_SOURCE = 5
-/** One more each three minutes. */
-const TRIES_OF_SOURCE_PER_SECOND = 1 / 180
-/** Of one user, from sources that never logged in: guesses from many addresses. */
-const TRIES_OF_USER = 20
-const TRIES_OF_USER_PER_SECOND = 1 / 180
-const MOST_KNOWN = 1_000
 
 export class FormLogin {
   readonly #users: FormUserFile
+  readonly #tries: LoginTries
   readonly #clock: Clock
-  readonly #ofSource = new RateLimit(TRIES_OF_SOURCE, TRIES_OF_SOURCE_PER_SECOND)
-  readonly #ofUser = new RateLimit(TRIES_OF_USER, TRIES_OF_USER_PER_SECOND, 5_000)
-  /** Sources from which a user logged in: others cannot lock the user out there. */
-  readonly #known = new Set<string>()
   readonly #waiting: (() => void)[] = []
   #running = 0
 
-  constructor(users: FormUserFile, clock: Clock) {
+  constructor(users: FormUserFile, tries: LoginTries, clock: Clock) {
     this.#users = users
+    this.#tries = tries
     this.#clock = clock
   }
 
@@ -65,16 +59,16 @@ export class FormLogin {
   async try(login: Login, source: IpAddress | undefined): Promise<LoggedIn | undefined> {
     const answered = delay(ANSWER_AFTER)
     const outcome = await this.#judge(login, sourceOf(source))
+    // Nobody learns what came of a try that a restart could forget.
+    await this.#tries.saved()
     await answered
     return outcome
   }
 
   async #judge({ name, password, code }: Login, source: string): Promise<LoggedIn | undefined> {
-    const now = monotonic()
-    const isKnown = this.#known.has(`${source} ${name}`)
-    const within = [this.#ofSource.take(source, now), isKnown || this.#ofUser.take(name, now)]
-    if (within.includes(false) || this.#waiting.length >= MOST_WAITING) return undefined
     const user = this.#users.find(name)
+    const isWithin = this.#tries.take(source, user?.name)
+    if (!isWithin || this.#waiting.length >= MOST_WAITING) return undefined
     // An unknown user costs as much.
     const salt = user === undefined ? randomBytes(SALT_LENGTH) : decodeBase64Padded(user.salt)
     if (salt === undefined) return undefined
@@ -82,14 +76,26 @@ export class FormLogin {
     const opened = user === undefined ? undefined : openUser(user, key)
     wipe(key)
     if (user === undefined || opened === undefined) return undefined
-    const left = useCode(opened.secret, code, this.#clock)
-    if (left !== undefined && this.#known.size < MOST_KNOWN) this.#known.add(`${source} ${name}`)
-    const kept =
-      left !== undefined &&
-      // Used up before it opens anything: else two at once could use one code.
-      this.#users.replace(user, { ...user, sealed: sealSecret(name, opened.dataKey, left, randomBytes(12)) })
+    const left = await this.#useUp(user, opened.dataKey, code)
     wipe(opened.dataKey)
-    return left === undefined || !kept ? undefined : { user, secret: left }
+    if (left === undefined) return undefined
+    this.#tries.succeeded(source, name)
+    return { user, secret: left }
+  }
+
+  /** @returns the secret without the code, once that is written; undefined if the code is none, or was used. */
+  async #useUp(user: FormUser, dataKey: Uint8Array, code: string): Promise<FormSecret | undefined> {
+    let left: FormSecret | undefined
+    const changed = await this.#users.change((users) => {
+      // As it is now: another login may have used the code meanwhile, in this process or another one.
+      const now = users.find(({ name, wrapped }) => name === user.name && wrapped === user.wrapped)
+      const secret = now === undefined ? undefined : openSecret(now, dataKey)
+      left = secret === undefined ? undefined : useCode(secret, code, this.#clock)
+      if (now === undefined || left === undefined) return refuse('VALUE_INVALID', 'the code is not good')
+      const sealed = sealSecret(user.name, dataKey, left, randomBytes(12))
+      return ok(users.map((one) => (one === now ? { ...one, sealed } : one)))
+    })
+    return changed.ok ? left : undefined
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

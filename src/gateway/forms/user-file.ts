@@ -1,10 +1,12 @@
 /** The users of the forms, in a file of the state folder. It is read for each question: a command may change it. */
 import { jsonLine } from '../../bytes/text.ts'
-import { ok, type Result, refuse } from '../../result.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { StateFailure, StateFolder } from '../../system/state-folder.ts'
 import { type FormUser, readUsers } from './form-user.ts'
 
 const FILE = 'form-users.json'
+/** The file itself is replaced with each change, and so cannot be locked. */
+const LOCK = 'form-users.lock'
 
 export class FormUserFile {
   readonly #state: StateFolder
@@ -38,11 +40,22 @@ export class FormUserFile {
     return users.ok ? users.value.find((user) => user.name === name) : undefined
   }
 
-  /** @returns false if the user is not as it was: somebody else changed it meanwhile. */
-  replace(before: FormUser, after: FormUser): boolean {
-    const users = this.read()
-    if (!users.ok) return false
-    const at = users.value.findIndex(({ name, sealed }) => name === before.name && sealed === before.sealed)
-    return at >= 0 && this.write(users.value.with(at, after)).ok
+  /**
+   * Reads, changes and writes in one step: no other process comes between, such as a second gateway or a command.
+   * @param edit gets the users as they are now. Its failure changes nothing.
+   */
+  async change<F extends Failure>(
+    edit: (users: readonly FormUser[]) => Result<readonly FormUser[], F>,
+  ): Promise<Result<void, F | StateFailure>> {
+    const lock = await this.#state.lock(LOCK)
+    if (!lock.ok) return lock
+    try {
+      const users = this.read()
+      if (!users.ok) return users
+      const changed = edit(users.value)
+      return changed.ok ? this.write(changed.value) : changed
+    } finally {
+      lock.value()
+    }
   }
 }
