@@ -110,10 +110,22 @@ export function messageIn(packet: string, with_: PacketKeys = keys()): string {
   return opened.value.fields.message
 }
 
+/** Its type (docs/WIRE.md § 3). */
+export function typeIn(packet: string): number {
+  const envelope = parseEnvelope(Buffer.from(packet), { http: 'off' })
+  assert.ok(envelope.ok)
+  const opened = openPacket(envelope.value, keys())
+  assert.ok(opened.ok, JSON.stringify(opened))
+  return opened.value.fields.messageType
+}
+
 /** What the server would say of a packet. */
 export function receiptFor(
   packet: string,
-  said: { readonly verdict: 'open'; readonly seconds: number } | { readonly verdict: 'refused'; readonly code: string },
+  said:
+    | { readonly verdict: 'open'; readonly seconds: number }
+    | { readonly verdict: 'refused'; readonly code: string }
+    | { readonly verdict: 'closed' },
 ): string {
   const envelope = parseEnvelope(Buffer.from(packet), { http: 'off' })
   assert.ok(envelope.ok)

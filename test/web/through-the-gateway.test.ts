@@ -10,6 +10,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { startFwknopd } from '../interop/client-fwknopd.ts'
 import { Daemon, dropByDefault, ghostportCommand } from '../support/daemon.ts'
@@ -174,6 +175,33 @@ describe('through the gateway', { skip }, () => {
     }
     return times.sort((a, b) => a - b)[3] ?? Number.NaN
   }
+
+  it('“Extend” prolongs, and “Close now” shuts the door, each with proof', async () => {
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    const { tab } = page
+    await start(tab)
+    await addPasted(tab, profileLine().replace('192.0.2.9', SERVER))
+    await tab.getByText(CLIENT).waitFor()
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    const said = tab.getByText(/^Open until .* says the server/)
+    await said.waitFor()
+    const first = (await said.innerText()).replace(/^.*until (\S+),.*$/s, '$1')
+    const leftAt = () => daemon.status().grants.find(({ for: source }) => source === CLIENT)?.secondsLeft ?? 0
+    await delay(2_100)
+    const before = leftAt()
+    await tab.getByRole('button', { name: 'Extend' }).click()
+    await tab
+      .getByText(/^Open until .* says the server/)
+      .filter({ hasNotText: first })
+      .waitFor()
+    assert.ok(leftAt() > before, `${before} s, and then ${leftAt()} s`)
+    assert.match((await client?.tcp(SERVER, 22)) ?? '', /^SSH-2\.0/)
+    await tab.getByRole('button', { name: 'Close now' }).click()
+    await tab.getByText('Closed, says the server.').waitFor()
+    assert.equal(await client?.tcp(SERVER, 22), 'timeout')
+    assert.equal(leftAt(), 0)
+    assert.deepEqual(page.complaints, [])
+  })
 
   it('a ghost service: ssh on the port of the web server, for this client alone', async () => {
     await using page = await openPage(chromium.browser, 'https://gate.example/')

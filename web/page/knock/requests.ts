@@ -15,13 +15,16 @@ export interface Asked {
   readonly timeout?: Seconds
   /** 16 random bits. */
   readonly random: number
+  /** To close what these settings opened, instead. */
+  readonly close?: boolean
 }
 
 /**
- * @returns the requests, at least one. NAT carries one port in a packet, so several ports become several packets.
+ * @returns the requests, at least one. NAT carries one port in a packet, so several ports become several packets. To
+ * close, one packet is enough.
  */
 export function requestsFor(settings: ClientSettings, asked: Asked): Result<readonly Request[], Failure> {
-  const context = { username: parseUsername(USER), random: asked.random }
+  const context = { username: parseUsername(USER), random: asked.random, close: asked.close === true }
   const whole: ClientSettings = {
     ...settings,
     allow: asked.source,
@@ -31,7 +34,10 @@ export function requestsFor(settings: ClientSettings, asked: Asked): Result<read
   const ports = settings.access ?? []
   // One target port, or one public port, for several: the parser of one request says what is wrong with that.
   const mayBeSplit = settings.natPort === undefined && settings.natAccess?.port === undefined
-  const each = isNat && mayBeSplit && ports.length > 1 ? ports.map((port) => ({ ...whole, access: [port] })) : [whole]
+  const each =
+    !context.close && isNat && mayBeSplit && ports.length > 1
+      ? ports.map((port) => ({ ...whole, access: [port] }))
+      : [whole]
   const requests: Request[] = []
   for (const one of each) {
     const request = buildRequest(one, context)

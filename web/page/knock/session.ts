@@ -45,6 +45,8 @@ export type Phase =
 export interface Wanted {
   readonly sources: readonly IpAddress[]
   readonly timeout?: Seconds
+  /** To close, instead. */
+  readonly close?: boolean
 }
 
 /** What is open, by the server's own word. */
@@ -87,6 +89,7 @@ export class Session {
   async knock(profile: KeptProfile, wanted: Wanted): Promise<void> {
     if (this.isBusy.value) return
     clearTimeout(this.#timer)
+    if (wanted.close === true) this.letItEnd()
     this.phase.value = { kind: 'sending' }
     const sent = await sealAndSend(profile, wanted)
     if (this.#ended) return
@@ -105,7 +108,9 @@ export class Session {
         // The server decided after the packet was sealed: by this device's clock, the end is not before this.
         if (said.verdict === 'open')
           return { request, kind: 'open', from: at, until: at + 1000 * (said.until - said.serverTime) }
-        return said.verdict === 'refused' ? { request, kind: 'refused', code: said.code } : { request, kind: said.verdict }
+        return said.verdict === 'refused'
+          ? { request, kind: 'refused', code: said.code }
+          : { request, kind: said.verdict }
       }),
     )
     if (this.#ended) return
@@ -121,7 +126,13 @@ export class Session {
       )
   }
 
-  /** The door then ends by itself. A packet can ask for no earlier end. */
+  /** What was opened ends before its time, if the server says so. Else it ends by itself. */
+  async close(profile: KeptProfile, { sources }: Pick<Wanted, 'sources'>): Promise<void> {
+    const opened = this.open.value?.requests.flatMap(({ source }) => (source === 'packet-source' ? [] : [source])) ?? []
+    await this.knock(profile, { sources: opened.length > 0 ? [...new Set(opened)] : sources, close: true })
+  }
+
+  /** The door then ends by itself. */
   letItEnd(): void {
     this.keepsOpen.value = false
     clearTimeout(this.#timer)
@@ -134,6 +145,8 @@ export class Session {
   }
 
   #conclude(outcomes: readonly Outcome[]): void {
+    // Closed for all: nothing is open any more. Else the time that was told still counts.
+    if (outcomes.every(({ kind }) => kind === 'closed')) this.open.value = undefined
     const open = outcomes.flatMap((it) => (it.kind === 'open' ? [it] : []))
     if (open.length === 0) return
     this.open.value = {
@@ -185,7 +198,7 @@ async function sealAndSend(profile: KeptProfile, wanted: Wanted): Promise<Result
 async function sealFor(
   settings: ClientSettings,
   gnupg: GnupgPair | undefined,
-  { sources, timeout }: Wanted,
+  { sources, timeout, close }: Wanted,
   at: number,
 ) {
   const keys = keysOf(settings, gnupg)
@@ -198,6 +211,7 @@ async function sealFor(
       source,
       random: (high << 8) | low,
       ...(timeout !== undefined && { timeout }),
+      ...(close === true && { close }),
     })
     if (!some.ok) return some
     requests.push(...some.value)

@@ -30,7 +30,7 @@ const USUAL: ReadonlyMap<number, string> = new Map([
 /** Links for the ports that were asked for, by their service. */
 export function linksFor(server: string, requests: readonly Request[]): readonly string[] {
   return requests.flatMap((request) => {
-    if (request.kind === 'command') return []
+    if (request.kind === 'command' || request.kind === 'close') return []
     return request.ports.flatMap(({ protocol, port }) => {
       const service =
         request.kind === 'natAccess'

@@ -64,6 +64,9 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
     const timeout = time.value === '' ? {} : { timeout: seconds(Number(time.value)) }
     void session.knock(profile, { sources, ...timeout })
   }
+  const close = () => {
+    if (!session.isBusy.value) void session.close(profile, { sources })
+  }
   const label = doubts || skew?.kind === 'too far' ? 'Open anyway' : 'Open'
   return (
     <>
@@ -144,28 +147,22 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
               <button class="button grow" type="button" onClick={knock} aria-disabled={!mayKnock}>
                 {session.isBusy.value ? 'Asking…' : 'Extend'}
               </button>
-              {session.keepsOpen.value ? (
-                <button class="button grow" type="button" onClick={() => session.letItEnd()}>
-                  Close
-                </button>
-              ) : (
-                <button
-                  class="button grow"
-                  type="button"
-                  onClick={() => {
-                    session.keepsOpen.value = true
-                    knock()
-                  }}
-                >
-                  Keep open
-                </button>
-              )}
+              <button class="button grow" type="button" onClick={close} aria-disabled={session.isBusy.value}>
+                Close now
+              </button>
             </div>
-            <p class="soft small">
-              {session.keepsOpen.value
-                ? 'This page asks again before the end, as long as it is unlocked. After “Close”, the door ends by itself at the time above: no request can end it sooner.'
-                : 'No request can end it sooner. To have it shut soon after you leave, choose a short time below, and “Keep open”.'}
-            </p>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={session.keepsOpen.value}
+                onChange={(event) => {
+                  if (!event.currentTarget.checked) return session.letItEnd()
+                  session.keepsOpen.value = true
+                  knock()
+                }}
+              />
+              Keep it open: ask again before the end, while this page is unlocked
+            </label>
           </>
         )}
         {isOpen && settings.ok && (
@@ -193,6 +190,11 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
             onChange={(value) => (time.value = value)}
             hint="The server may allow less."
           />
+          {!isOpen && (
+            <button class="button" type="button" onClick={close} aria-disabled={!mayKnock}>
+              Close what may be open
+            </button>
+          )}
         </div>
       </details>
     </>
@@ -293,12 +295,18 @@ function Said(props: {
         </Notice>
       )
     case 'answered': {
+      const isShut = phase.outcomes.every(({ kind }) => kind === 'closed')
       const bad = phase.outcomes.filter(({ kind }) => kind === 'refused' || kind === 'unproven')
       return (
         <div class="stack tight">
           {isOpen && wasOpen !== undefined && (
             <Notice kind="good" title={`Open until ${clockTime(wasOpen.until)}, says the server.`}>
               {wasOpen.requests.map(about).join('; ')}
+            </Notice>
+          )}
+          {isShut && (
+            <Notice kind="good" title="Closed, says the server.">
+              Connections that are open go on.
             </Notice>
           )}
           {!isOpen && wasOpen !== undefined && bad.length === 0 && (
@@ -329,6 +337,13 @@ function Bad({ outcome }: { readonly outcome: Outcome }): JSX.Element {
     return (
       <Notice kind="bad" title="The server refused it.">
         {reason.value === undefined ? '' : sentence(reason.value)} <code>{code}</code> ({about(outcome.request)})
+      </Notice>
+    )
+  if (outcome.request.kind === 'close')
+    return (
+      <Notice kind="info" title="Sent. There is no proof that it closed.">
+        No receipt came back that your keys verify. An older server does not know such a request. The door closes at its
+        time in any case.
       </Notice>
     )
   return (
@@ -366,6 +381,7 @@ function span(seconds: number): string {
 
 function about(request: Outcome['request']): string {
   if (request.kind === 'command') return 'a command'
+  if (request.kind === 'close') return `to close it for ${request.source}`
   return `${formatProtocolPorts(request.ports).replaceAll(',', ', ')} for ${request.source}`
 }
 
