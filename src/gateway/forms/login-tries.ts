@@ -22,6 +22,8 @@ const MOST_SOURCES = 5_000
 /** As many as there are users at most. */
 const MOST_USERS = 1_000
 const MOST_KNOWN = 1_000
+/** Of 128 bits, in characters. */
+const HASH_LENGTH = 22
 /** Tries of this time are written together: shorter than an answer takes, and seldom enough under a flood. */
 const TOGETHER = milliseconds(400)
 
@@ -107,9 +109,13 @@ export class LoginTries {
     this.#saving ??= this.#save()
   }
 
-  /** Ends when all that was counted is on disk; or cannot be written: then nobody logs in, since a code is written too. */
+  /** Ends when all that was counted is on disk. If it cannot be written, nobody logs in: a code is written too. */
   async saved(): Promise<void> {
     while (this.#saving !== undefined) await this.#saving
+  }
+
+  #hash(text: string): string {
+    return createHash('sha256').update(`${this.#salt} ${text}`).digest('base64url').slice(0, HASH_LENGTH)
   }
 
   async #save(): Promise<void> {
@@ -127,10 +133,6 @@ export class LoginTries {
         known: [...this.#known],
       })}\n`,
     )
-  }
-
-  #hash(text: string): string {
-    return createHash('sha256').update(`${this.#salt} ${text}`).digest('base64url').slice(0, 22)
   }
 }
 
