@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite audit serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -68,6 +68,11 @@ _ghostport_complete() {
       options='--config -c --profile --target --stdin --json --check --help -h'
       paths='--config -c --profile'
       values='--target'
+      ;;
+    console)
+      options='--config -c --role --for --json --check --help -h'
+      paths='--config -c'
+      values='--role --for'
       ;;
     check)
       options='--config-file -c --access-file -a --json --help -h'

@@ -17,6 +17,10 @@ export const commands: CommandTable = {
   audit: { summary: 'show who changed what, or prove that nobody touched that log', load: () => import('./audit.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
   gateway: { summary: 'run the gateway: it lets a browser knock', load: () => import('./gateway.ts') },
+  console: {
+    summary: 'run the console: grants, events and users of the server in a browser',
+    load: () => import('./console.ts'),
+  },
   check: {
     summary: 'say all that is wrong with the configuration, and what it allows',
     load: () => import('./check.ts'),

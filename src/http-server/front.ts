@@ -212,18 +212,15 @@ export class Front {
   }
 
   async #stream(response: ServerResponse, stream: NonNullable<HttpReply['stream']>): Promise<void> {
-    const closed = new Promise<never>((_, reject) => {
-      response.once('close', () => reject(new Error('the visitor is gone')))
-    })
-    closed.catch(() => {})
     try {
-      await stream(async (text) => {
-        if (!response.write(text))
-          await Promise.race([closed, new Promise<void>((resolve) => response.once('drain', resolve))])
-      })
+      await stream((text) => taken(response, text))
     } catch (error) {
       if (!response.destroyed) this.#options.onFault(error)
     }
+    if (response.destroyed) return
+    // The visitor may have stopped reading long before.
+    const limit = setTimeout(() => response.destroy(), this.limits.replyTime)
+    response.once('close', () => clearTimeout(limit))
     response.end()
   }
 
@@ -262,6 +259,24 @@ interface About {
 function peerOf(socket: Socket): IpAddress | undefined {
   const address = parseSocketAddress(socket.remoteAddress)
   return address.ok ? address.value : undefined
+}
+
+/** Writes some of an answer. @returns when there is room for more. @throws Error where the visitor is gone. */
+function taken(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed) return Promise.reject(new Error('the visitor is gone'))
+  if (response.write(text)) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const onDrain = (): void => {
+      response.off('close', onClose)
+      resolve()
+    }
+    const onClose = (): void => {
+      response.off('drain', onDrain)
+      reject(new Error('the visitor is gone'))
+    }
+    response.once('drain', onDrain)
+    response.once('close', onClose)
+  })
 }
 
 /** A browser asks first, before a page of another origin sends JSON. */

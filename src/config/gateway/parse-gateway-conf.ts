@@ -2,12 +2,11 @@
 import type { AccountName } from '../../access/command.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
-import { ok, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { ok, type Result, refuse } from '../../result.ts'
 import { milliseconds, type Port } from '../../units.ts'
 import { type HttpName, hostValue, listenValue, proxyValue } from '../reading/http-places.ts'
-import { nearest } from '../reading/nearest.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
-import { readSettingLines } from '../reading/setting-lines.ts'
+import { type GivenSettings, readGiven } from '../reading/read-given.ts'
 import {
   absolutePath,
   accountName,
@@ -44,17 +43,7 @@ const readers = {
 
 export type GatewaySettingName = keyof typeof readers
 export const gatewaySettingNames = Object.keys(readers) as readonly GatewaySettingName[]
-/** Their values add up; all others are set at most once. */
-const REPEATABLE: ReadonlySet<string> = new Set<GatewaySettingName>([
-  'LISTEN',
-  'HOST',
-  'TARGET',
-  'PROXY',
-  'ALLOW_ORIGIN',
-])
-
-type Value<Name extends GatewaySettingName> = (typeof readers)[Name] extends ValueReader<infer T> ? T : never
-type Given = { [Name in GatewaySettingName]?: { readonly value: Value<Name>; readonly at: SourceLocation }[] }
+type Given = GivenSettings<typeof readers>
 
 export interface ParsedGatewayConfig {
   readonly config: GatewayConfig
@@ -63,31 +52,11 @@ export interface ParsedGatewayConfig {
 
 /** @returns the configuration; or the first thing that is wrong, with its line. */
 export function parseGatewayConf(file: string, text: string): Result<ParsedGatewayConfig, ConfigFailure> {
-  const lines = readSettingLines(file, text, gatewaySettingNames)
-  if (!lines.ok) return lines
-  const given: Given = {}
-  for (const { name, value, at } of lines.value) {
-    if (!isSetting(name)) {
-      const meant = nearest(name, gatewaySettingNames)
-      return refuse('CONFIG_UNKNOWN_KEY', `gateway.conf has no setting “${name}”`, {
-        at,
-        ...(meant === undefined ? {} : { suggestion: meant }),
-      })
-    }
-    const before = given[name]?.[0]
-    if (before !== undefined && !REPEATABLE.has(name))
-      return refuse('CONFIG_CONFLICT', `${name} is already set in line ${before.at.line}`, { at })
-    const read: Result<unknown, ValueFailure> = readers[name](value)
-    if (!read.ok) return { ok: false, failure: { ...read.failure, detail: `${name}: ${read.failure.detail}`, at } }
-    const all = (given[name] ?? []) as { value: unknown; at: SourceLocation }[]
-    all.push({ value: read.value, at })
-    ;(given as Record<string, unknown>)[name] = all
-  }
-  return assemble(file, given)
-}
-
-function isSetting(name: string): name is GatewaySettingName {
-  return Object.hasOwn(readers, name)
+  const given = readGiven(file, text, readers, {
+    what: 'gateway.conf',
+    repeatable: ['LISTEN', 'HOST', 'TARGET', 'PROXY', 'ALLOW_ORIGIN'],
+  })
+  return given.ok ? assemble(file, given.value) : given
 }
 
 function assemble(file: string, given: Given): Result<ParsedGatewayConfig, ConfigFailure> {

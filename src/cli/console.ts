@@ -1,0 +1,51 @@
+/** `ghostport console`: what administrators see of a running server, in a browser. */
+import { refuse } from '../result.ts'
+import { defineCommand, type Outcome } from './command.ts'
+import { options } from './console/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
+import type { Terminal } from './terminal/terminal.ts'
+
+export const command = defineCommand({
+  options,
+  operands: { optional: ['ACTION', 'WORD', 'NAME'] },
+  about: [
+    'Runs the console: a page that shows live grants, events and users of the server on this host, and ends grants. It has',
+    'no key and no privilege. The server answers it where CONSOLE_USER is set in fwknopd.conf.',
+    'docs/CONSOLE.md says how to set it up. With an ACTION:',
+    '  account add NAME --role ROLE  a new account: viewer (looks), operator (ends and extends grants) or administrator',
+    '                                (changes users too)',
+    '  account role NAME --role ROLE another role for an account. Its sessions end',
+    '  account list                  all accounts',
+    '  account reset NAME            removes app for codes, passkeys and links of an account, and ends its sessions',
+    '  account remove NAME           removes an account, and ends its sessions',
+    '  login NAME                    prints a link that logs NAME in, once',
+  ],
+  after: [
+    'ghostport console account add ada --role administrator',
+    'ghostport console login ada',
+    'ghostport console --check',
+  ],
+  run,
+})
+
+async function run(
+  { options: given, operands }: ParsedCommandLine<typeof options>,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const { readConsoleFile } = await import('./console/read-console-file.ts')
+  const read = readConsoleFile(given.config)
+  if (!read.ok) return read
+  if (operands.length > 0)
+    return (await import('./console/actions.ts')).act(operands, given, read.value.config, terminal)
+  const misplaced = (['role', 'for'] as const).find((name) => given[name] !== undefined)
+  if (misplaced !== undefined || given.json > 0)
+    return refuse('CLI_USAGE', `--${misplaced ?? 'json'} has no effect without an action: account or login`)
+  if (given.check > 0) {
+    for (const notice of read.value.notices)
+      terminal.note(`${notice.level}: ${notice.text}${notice.cure === undefined ? '' : ` Perhaps: ${notice.cure}`}`)
+    terminal.print(`${read.value.file}: the settings can be used.`)
+    return 0
+  }
+  const { runConsole } = await import('./console/run-console.ts')
+  return runConsole(read.value)
+}

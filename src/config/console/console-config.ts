@@ -1,0 +1,22 @@
+/** What `console.conf` says, as typed values. */
+import type { AccountName } from '../../access/command.ts'
+import type { Network } from '../../packet/address.ts'
+import type { HttpName, HttpPlace } from '../reading/http-places.ts'
+
+export interface ConsoleConfig {
+  readonly listen: readonly HttpPlace[]
+  /** At least one. */
+  readonly hosts: readonly HttpName[]
+  /** PEM files. Absent: a certificate that signs itself, in the state folder. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
+  /** Proxies whose forwarded addresses are believed. */
+  readonly proxies: { readonly networks: readonly Network[]; readonly overUnixSocket: boolean }
+  /** Accounts, history, and the certificate that signs itself. */
+  readonly stateFolder: string
+  /** The server's socket for consoles: CONSOLE_SOCKET of `fwknopd.conf`. */
+  readonly serverSocket: string
+  /** Who the process becomes, if root starts it: CONSOLE_USER of `fwknopd.conf`. */
+  readonly user: AccountName
+  /** What the history keeps at most. */
+  readonly history: { readonly days: number; readonly events: number }
+}
