@@ -30,7 +30,7 @@ describe('the console', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       access: stanza(['NAME alice', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 120']),
     })
     for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
-    console = new ConsoleProcess(net, server, socket)
+    console = new ConsoleProcess(net, server, socket, [`SERVER_SETTINGS ${daemon.path('fwknopd.conf')}`])
     await console.start()
   })
   after(async () => {
@@ -153,8 +153,16 @@ describe('the console', { skip: netnsUnavailable(), concurrency: 1 }, () => {
     assert.equal(await client.tcp(SERVER, 22), 'timeout')
     assert.equal((await console.ask('/v1/grants/revoke', { token, body: { grant: id } })).status, 404)
     assert.equal((await console.ask('/v1/reload', { token, body: {} })).json['code'], 'ROLE_TOO_LOW')
+    const lines = audit()
     assert.deepEqual(
-      audit().map(({ did, by }) => [did, by.via, by.name, by.from]),
+      lines.flatMap(({ did, to, by }) => (by.via === 'command' ? [`${did} ${to}`] : [])),
+      [
+        ...['console account add vera', ...Array.from({ length: 8 }, () => 'console login vera')],
+        ...['console account add otto', 'console login otto'],
+      ],
+    )
+    assert.deepEqual(
+      lines.flatMap(({ did, by }) => (by.via === 'console' ? [[did, by.via, by.name, by.from]] : [])),
       [
         ['extend', 'console', 'otto', '192.0.2.7'],
         ['revoke', 'console', 'otto', '192.0.2.7'],

@@ -43,8 +43,16 @@ export class ConsoleProcess {
     const settings = [
       ...[`LISTEN unix:${this.socket}`, `HOST ${CONSOLE_HOST}`, 'USER nobody', 'PROXY unix'],
       ...[`STATE_FOLDER ${join(this.folder, 'state')}`, `CONSOLE_SOCKET ${serverSocket}`, ...lines],
+      ...(lines.some((line) => line.startsWith('SERVER_SETTINGS ')) ? [] : [`SERVER_SETTINGS ${this.#noServer()}`]),
     ]
     writeFileSync(join(this.folder, 'console.conf'), `${settings.join('\n')}\n`)
+  }
+
+  /** Settings that only say where the audit log is. */
+  #noServer(): string {
+    const path = join(this.folder, 'fwknopd.conf')
+    writeFileSync(path, `AUDIT_LOG ${join(this.folder, 'audit.log')};\n`, { mode: 0o600 })
+    return path
   }
 
   run(...words: readonly string[]): Outcome {

@@ -13,17 +13,17 @@ import {
   ROLES,
   type Role,
 } from '../../console/account.ts'
-import { AccountBook } from '../../console/account-book.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { AccountBook, type AccountChange } from '../../console/account-book.ts'
+import { ok, type Refused, type Result, refuse } from '../../result.ts'
 import { StateFolder } from '../../system/state-folder.ts'
 import type { Outcome } from '../command.ts'
 import { gatewayIdentity } from '../gateway/identity.ts'
+import { auditLogHere, recorded } from '../recorded.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { loginUrl } from './login-url.ts'
 import type { ConsoleOptions } from './options.ts'
 
 const ACCOUNT_ACTIONS = ['add', 'role', 'list', 'reset', 'remove'] as const
-type AccountAction = (typeof ACCOUNT_ACTIONS)[number]
 /** Bytes of the secret of a link: 128 bits. */
 const SECRET_LENGTH = 16
 const DEFAULT_TIME = '15m'
@@ -65,13 +65,16 @@ function planLogin(name: string | undefined, more: string | undefined, given: Co
     const secret = randomBytes(SECRET_LENGTH).toString('base64url')
     const now = systemClock.now()
     const until = now + time.value
-    const made = await book.changeOne(name, (account) => {
-      const open = account.links.filter((link) => link.until > now)
-      return ok({ ...account, links: [...open, { hash: hashSecret(secret), until }].slice(-MOST_LINKS) })
-    })
-    if (!made.ok) return withNearest(made.failure, name, book)
-    const link = loginUrl(config, secret)
     const at = new Date(until * 1000).toISOString()
+    if (book.find(name) === undefined) return unknown(name, book)
+    const made = await audited(config, 'console login', name, `a link until ${at}`, () =>
+      book.changeOne(name, (account) => {
+        const open = account.links.filter((link) => link.until > now)
+        return ok({ ...account, links: [...open, { hash: hashSecret(secret), until }].slice(-MOST_LINKS) })
+      }),
+    )
+    if (!made.ok) return made
+    const link = loginUrl(config, secret)
     if (given.json > 0) terminal.printJson({ link, until: at })
     else {
       terminal.print(link)
@@ -126,10 +129,12 @@ function planAccount(word: string | undefined, name: string | undefined, given: 
       )
     }
     return action === 'add'
-      ? ok((book, _, terminal) => add(name, role, book, terminal))
-      : ok((book) => change(name, book, (one) => ({ ...one, role })))
+      ? ok((book, config, terminal) => add(name, role, book, config, terminal))
+      : ok((book, config) => change(name, book, config, { did: 'role', after: role }, (one) => ({ ...one, role })))
   }
-  return ok((book) => (action === 'reset' ? change(name, book, withoutFactors) : remove(name, book, action)))
+  return ok((book, config) =>
+    action === 'reset' ? change(name, book, config, { did: 'reset' }, withoutFactors) : remove(name, book, config),
+  )
 }
 
 async function list(book: AccountBook, given: ConsoleOptions, terminal: Terminal): Promise<Outcome> {
@@ -155,14 +160,21 @@ async function list(book: AccountBook, given: ConsoleOptions, terminal: Terminal
   return 0
 }
 
-async function add(name: string, role: Role, book: AccountBook, terminal: Terminal): Promise<Outcome> {
+async function add(
+  name: string,
+  role: Role,
+  book: AccountBook,
+  config: ConsoleConfig,
+  terminal: Terminal,
+): Promise<Outcome> {
   const parsed = parseAccountName(name)
   if (parsed === undefined)
     return refuse(
       'VALUE_INVALID',
       `NAME: “${name}” has other characters than letters, digits, “.”, “_”, “@” and “-”, or more than 64`,
     )
-  const added = await book.change((accounts) => {
+  if (book.find(name) !== undefined) return refuse('USER_EXISTS', `there is already an account “${name}”`)
+  const toAdd: AccountChange<undefined> = (accounts) => {
     if (accounts.some((one) => one.name === name)) return refuse('USER_EXISTS', `there is already an account “${name}”`)
     if (accounts.length >= MOST_ACCOUNTS) return refuse('VALUE_INVALID', `there are already ${MOST_ACCOUNTS} accounts`)
     const account: Account = {
@@ -170,34 +182,62 @@ async function add(name: string, role: Role, book: AccountBook, terminal: Termin
       id: randomBytes(16).toString('base64url'),
     }
     return ok([[...accounts, account], undefined] as const)
-  })
+  }
+  const added = await audited(config, 'console account add', name, role, () => book.change(toAdd))
   if (!added.ok) return added
   terminal.print(`${name} has an account. A link to log in: ghostport console login ${name}`)
   return 0
 }
 
 /** A change that ends the sessions of the account. */
-async function change(name: string, book: AccountBook, to: (account: Account) => Account): Promise<Outcome> {
-  const changed = await book.changeOne(name, (account) => ok({ ...to(account), revision: account.revision + 1 }))
-  return changed.ok ? 0 : withNearest(changed.failure, name, book)
+async function change(
+  name: string,
+  book: AccountBook,
+  config: ConsoleConfig,
+  { did, after }: { readonly did: 'role' | 'reset'; readonly after?: string },
+  to: (account: Account) => Account,
+): Promise<Outcome> {
+  if (book.find(name) === undefined) return unknown(name, book)
+  const changed = await audited(config, `console account ${did}`, name, after, () =>
+    book.changeOne(name, (account) => ok({ ...to(account), revision: account.revision + 1 })),
+  )
+  return changed.ok ? 0 : changed
 }
 
 function withoutFactors({ totp: _, ...account }: Account): Account {
   return { ...account, links: [], passkeys: [] }
 }
 
-async function remove(name: string, book: AccountBook, _: AccountAction): Promise<Outcome> {
-  const removed = await book.change((accounts) =>
-    accounts.some((one) => one.name === name)
-      ? ok([accounts.filter((one) => one.name !== name), undefined] as const)
-      : refuse('USER_UNKNOWN', `there is no account “${name}”`),
+async function remove(name: string, book: AccountBook, config: ConsoleConfig): Promise<Outcome> {
+  if (book.find(name) === undefined) return unknown(name, book)
+  const removed = await audited(config, 'console account remove', name, undefined, () =>
+    book.change((accounts) => ok([accounts.filter((one) => one.name !== name), undefined] as const)),
   )
-  return removed.ok ? 0 : withNearest(removed.failure, name, book)
+  return removed.ok ? 0 : removed
 }
 
-function withNearest(failure: Failure, name: string, book: AccountBook): Outcome {
+/** USER_UNKNOWN; or why the accounts cannot be read. */
+function unknown(name: string, book: AccountBook): Refused {
   const accounts = book.read()
-  const names = accounts.ok ? accounts.value.map((one) => `${one.name}`) : []
-  const meant = failure.code === 'USER_UNKNOWN' ? nearest(name, names) : undefined
-  return { ok: false, failure: { ...failure, ...(meant !== undefined && { suggestion: meant }) } }
+  if (!accounts.ok) return accounts
+  const meant = nearest(
+    name,
+    accounts.value.map((one) => `${one.name}`),
+  )
+  return refuse('USER_UNKNOWN', `there is no account “${name}”`, meant === undefined ? {} : { suggestion: meant })
+}
+
+/**
+ * Root changes who may act on this server: that has a line in its audit log. Another user has only a console of its
+ * own, and may not write that log.
+ */
+function audited<T>(
+  { serverSettings }: ConsoleConfig,
+  did: string,
+  to: string,
+  after: string | undefined,
+  act: () => Promise<Result<T>>,
+): Promise<Result<T>> {
+  if (process.geteuid?.() !== 0) return act()
+  return recorded(auditLogHere(serverSettings), { did, to, ...(after !== undefined && { after: [after] }) }, act)
 }

@@ -15,6 +15,8 @@ export interface ConsoleConfig {
   readonly stateFolder: string
   /** The server's socket for consoles: CONSOLE_SOCKET of `fwknopd.conf`. */
   readonly serverSocket: string
+  /** The server’s settings, which say where its audit log is: for the commands that root runs. */
+  readonly serverSettings: string
   /** Who the process becomes, if root starts it: CONSOLE_USER of `fwknopd.conf`. */
   readonly user: AccountName
   /** What the history keeps at most. */

@@ -18,6 +18,7 @@ const readers = {
   PROXY: listOf(proxyValue),
   STATE_FOLDER: absolutePath('/var/lib'),
   CONSOLE_SOCKET: absolutePath('/run/ghostport'),
+  SERVER_SETTINGS: absolutePath('/etc/fwknop'),
   USER: accountName('user'),
   HISTORY_DAYS: wholeNumber({ min: 1, max: 3_650, unit: 'days' }),
   HISTORY_EVENTS: wholeNumber({ min: 1_000, max: 5_000_000 }),
@@ -78,6 +79,7 @@ function assemble(file: string, given: GivenSettings<typeof readers>): Result<Pa
       proxies: { networks: proxies.filter((it) => it !== 'unix'), overUnixSocket },
       stateFolder: given.STATE_FOLDER?.[0]?.value ?? '/var/lib/ghostport-console',
       serverSocket: given.CONSOLE_SOCKET?.[0]?.value ?? '/run/ghostport/console.sock',
+      serverSettings: given.SERVER_SETTINGS?.[0]?.value ?? '/etc/fwknop/fwknopd.conf',
       user: given.USER?.[0]?.value ?? ('ghostport-console' as AccountName),
       history: {
         days: given.HISTORY_DAYS?.[0]?.value ?? 90,
