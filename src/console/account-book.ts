@@ -2,16 +2,13 @@
  * The accounts, in a file of the console's state folder. A command of root changes it too, while the console runs: so
  * it is read again when it changed, and each change is made under a lock.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import { jsonLine } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
-import { milliseconds } from '../units.ts'
 import { type Account, hashSecret, readAccounts } from './account.ts'
 
 const FILE = 'accounts.json'
-const TRY_AGAIN = milliseconds(10)
-const MOST_TRIES = 200
+const LOCK = 'accounts.lock'
 
 /** What a change makes of the accounts, and what it tells its caller. */
 export type AccountChange<T> = (accounts: readonly Account[]) => Result<readonly [readonly Account[], T]>
@@ -54,21 +51,15 @@ export class AccountBook {
       : undefined
   }
 
-  /** Reads, changes and writes, while no other process can. FILE_BUSY if another one takes too long. */
+  /** Reads, changes and writes, while no other process can. CONFIG_UNWRITABLE if another one takes too long. */
   async change<T>(change: AccountChange<T>): Promise<Result<T>> {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const locked = this.#state.lock()
-      if (!locked.ok) return locked
-      if (locked.value !== 'held') {
-        try {
-          return this.#changeNow(change)
-        } finally {
-          locked.value()
-        }
-      }
-      await delay(TRY_AGAIN)
+    const locked = await this.#state.lock(LOCK)
+    if (!locked.ok) return locked
+    try {
+      return this.#changeNow(change)
+    } finally {
+      locked.value()
     }
-    return refuse('FILE_BUSY', `${this.#state.path}/${FILE}: another process changes it`)
   }
 
   /** Changes one account. USER_UNKNOWN if it is gone; what `change` refuses. */

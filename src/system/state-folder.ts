@@ -153,25 +153,4 @@ export class StateFolder {
       return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
     }
   }
-
-  /**
-   * Keeps other processes that call this out, for a change that reads a file before it writes it.
-   * @returns what lets them in again; `held` while another process has it.
-   */
-  lock(): Result<(() => void) | 'held', StateFailure> {
-    const path = join(this.path, 'lock')
-    try {
-      const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
-      if (exposed !== undefined) return { ok: false, failure: exposed }
-      const descriptor = openSync(systemPath(path), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-      if (process.geteuid?.() === 0 && this.#owner !== undefined)
-        fchownSync(descriptor, this.#owner.uid, this.#owner.gid)
-      const locked = tryLock(descriptor)
-      if (locked === 'taken') return ok(() => closeSync(descriptor))
-      closeSync(descriptor)
-      return locked === 'held' ? ok('held') : refuse('CONFIG_UNWRITABLE', `${path}: ${locked.why}`)
-    } catch (error) {
-      return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
-    }
-  }
 }
