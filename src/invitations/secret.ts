@@ -5,17 +5,14 @@
  * that passes the proof on never has the key either.
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { formatSecret, type InvitationSecret, parseSecretDigits, SECRET_BYTES } from '../packet/invitation-secret.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type Brand, type UnixSeconds, unixSeconds } from '../units.ts'
-
-/** 16 bytes. */
-export type InvitationSecret = Brand<Uint8Array, 'InvitationSecret'>
+import { type UnixSeconds, unixSeconds } from '../units.ts'
 
 type Invalid = Failure<'INVITATION_INVALID'>
 
 const LINK = 'ghostport://invite/1#'
 const SEALED = 'ghostport://sealed/1?'
-const SECRET_BYTES = 16
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const CIPHER = 'aes-256-gcm'
@@ -24,11 +21,6 @@ const LONGEST = 4000
 
 export function newSecret(): InvitationSecret {
   return Uint8Array.from(randomBytes(SECRET_BYTES)) as InvitationSecret
-}
-
-/** `3f9a-2c1b-…`: eight groups, to be read out or typed. */
-export function formatSecret(secret: InvitationSecret): string {
-  return (Buffer.from(secret).toString('hex').match(/.{4}/g) ?? []).join('-')
 }
 
 export function formatLink(secret: InvitationSecret): string {
@@ -40,11 +32,7 @@ export function parseSecret(text: string): Result<InvitationSecret, Invalid> {
   const line = text.trim()
   const written = line.startsWith(LINK) ? line.slice(LINK.length) : line
   if (written.startsWith(SEALED.slice(0, 12))) return wrong('this is not a secret, nor the link of an invitation')
-  const digits = written.replace(/[\s-]/g, '').toLowerCase()
-  if (!/^[0-9a-f]*$/.test(digits)) return wrong('the secret has the digits 0 to 9 and the letters a to f')
-  if (digits.length !== 2 * SECRET_BYTES)
-    return wrong(`the secret has ${2 * SECRET_BYTES} digits, and not ${Math.min(digits.length, 9999)}`)
-  return ok(Uint8Array.from(Buffer.from(digits, 'hex')) as InvitationSecret)
+  return parseSecretDigits(written)
 }
 
 /** What the server keeps to know the secret again: a hash, in hex. */

@@ -7,18 +7,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { must } from '../../test/support/results.ts'
 import { parseStanzaName } from '../access/stanza-name.ts'
+import { formatSecret } from '../packet/invitation-secret.ts'
 import { unixSeconds } from '../units.ts'
-import {
-  formatLink,
-  formatSealed,
-  formatSecret,
-  newSecret,
-  parseSealed,
-  parseSecret,
-  proofHash,
-  seal,
-  unseal,
-} from './secret.ts'
+import { formatLink, formatSealed, newSecret, parseSealed, parseSecret, proofHash, seal, unseal } from './secret.ts'
 import { addInvitation, cancelInvitations, claimInvitation, listInvitations, MOST_OPEN } from './store.ts'
 
 const PROFILE = 'ghostport://profile/1?name=office&key=c2VjcmV0'
