@@ -15,6 +15,7 @@ import { judgeRenewal, type ServerCertificate } from '../http-server/server-cert
 import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
+import { readSecretFile } from '../system/user-file.ts'
 import type { FormKnockWorld } from './forms/form-knock.ts'
 import { type FateCounts, gatewayRoutes } from './routes.ts'
 import { type LookUp, Targets } from './targets.ts'
@@ -62,6 +63,9 @@ export async function openGateway(
       )
     : ok(undefined)
   if (!certificate.ok) return certificate
+  const invitations =
+    config.invitations === undefined ? ok([]) : await invitationRoutesOf(config.invitations.tokenFile, state, world)
+  if (!invitations.ok) return invitations
   const targets = await Targets.open(config, world.lookUp)
   const tickets = new Tickets(config.receiptWait, MOST_TICKETS)
   const { routes, counts } = gatewayRoutes({ config, targets, tickets })
@@ -74,7 +78,7 @@ export async function openGateway(
   }
   const http = await openHttpServer({
     listen: config.listen.map((at) => listenAt(at, certificate.value)),
-    routes: [...routes, ...forms.value, ...more],
+    routes: [...routes, ...forms.value, ...invitations.value, ...more],
     hosts: config.hosts,
     origins: config.origins,
     proxies: config.proxies,
@@ -124,6 +128,21 @@ async function openForms(state: StateFolder, world: FormKnockWorld): Promise<Res
   ])
   const tries = LoginTries.open(state)
   return tries.ok ? ok(formRoutes(new FormUserFile(state), tries.value, world).routes) : tries
+}
+
+/** As root, who may read the token. */
+async function invitationRoutesOf(
+  tokenFile: string,
+  state: StateFolder,
+  { clock }: GatewayWorld,
+): Promise<Result<readonly Route[], Failure>> {
+  const { hashToken, invitationRoutes } = await import('./invitations/routes.ts')
+  const { HeldInvitations } = await import('./invitations/held.ts')
+  const text = readSecretFile(tokenFile)
+  const token = text.ok ? hashToken(tokenFile, text.value) : text
+  if (!token.ok) return token
+  const held = HeldInvitations.open(state)
+  return held.ok ? ok(invitationRoutes(held.value, token.value, clock)) : held
 }
 
 /** Whether the gateway needs a certificate. */

@@ -48,7 +48,7 @@ async function pairOf(number: number): Promise<KeyPair> {
 }
 
 describe('an invitation through a gateway', () => {
-  it('is as WIRE.md § 18 says, computed by other code', async () => {
+  it('is as WIRE.md § 19 says, computed by other code', async () => {
     const [device, once] = [await pairOf(7), await pairOf(9)]
     const sealed = (await sealForDevice(keys, device.publicKey, once, nonce, PROFILE)) ?? ''
     const of = (use: string) => Buffer.from(hkdfSync('sha256', SECRET, '', `ghostport web invitation 1 ${use}`, 32))

@@ -1,7 +1,7 @@
 /**
- * An invitation that is claimed through a gateway (docs/WIRE.md § 18). From the secret of the link, both ends derive the
- * proof that a gateway checks, a key for the tag of a claim, and a key for the profile. The device makes a key pair of
- * its own. The profile is sealed to both, so that neither the gateway nor a later holder of the link can read it.
+ * An invitation that is claimed through a gateway (docs/WIRE.md § 19). From the secret of the link, both ends derive
+ * the proof that a gateway checks, a key for the tag of a claim, and a key for the profile. The device makes a key pair
+ * of its own. The profile is sealed to both: neither the gateway nor a later holder of the link can read it.
  */
 import { primitives } from '#primitives'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts'
@@ -92,7 +92,7 @@ export function formatDeviceKey(device: Uint8Array): string {
   return encodeBase64(device)
 }
 
-/** @returns undefined for what has not the form of a key. Whether it is a point of the curve is seen when it is used. */
+/** @returns undefined for what has not the form of a key. Its use tells whether it is a point of the curve. */
 export function parseDeviceKey(text: string): Bytes | undefined {
   const bytes = text.length === 87 ? decodeBase64(text) : undefined
   return bytes?.length === DEVICE_KEY_BYTES && bytes[0] === 4 ? Uint8Array.from(bytes) : undefined

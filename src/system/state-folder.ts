@@ -14,6 +14,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  rmSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -25,7 +26,7 @@ import { tryLock } from './file-lock.ts'
 import { judgeStat, judgeTrail } from './file-trust.ts'
 import type { Account } from './privilege.ts'
 import { readBounded } from './read-bounded.ts'
-import { replaceServerFile } from './server-file.ts'
+import { replaceServerFile, syncFolder } from './server-file.ts'
 import { systemPath } from './system-path.ts'
 
 export type StateFailure = Failure<'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE'>
@@ -141,13 +142,35 @@ export class StateFolder {
     }
   }
 
-  /** In one step, mode 0600. */
+  /** In one step, mode 0600. It is on disk when this returns. */
   write(name: string, text: string): Result<void, StateFailure> {
     const path = join(this.path, name)
     try {
       const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
       if (exposed !== undefined) return { ok: false, failure: exposed }
       replaceServerFile(path, text, 0o600, process.geteuid?.() === 0 ? this.#owner : undefined)
+      syncFolder(this.path)
+      return ok(undefined)
+    } catch (error) {
+      return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
+    }
+  }
+
+  /** The names of its files. */
+  list(): Result<readonly string[], StateFailure> {
+    try {
+      return ok(readdirSync(systemPath(this.path)))
+    } catch (error) {
+      return refuse('CONFIG_UNREADABLE', `${this.path}: ${fileReason(error)}`)
+    }
+  }
+
+  /** One that is not there is removed. */
+  remove(name: string): Result<void, StateFailure> {
+    const path = join(this.path, name)
+    try {
+      rmSync(systemPath(path), { force: true })
+      syncFolder(this.path)
       return ok(undefined)
     } catch (error) {
       return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)

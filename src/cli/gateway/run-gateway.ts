@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { systemResolve } from '../../client/resolve.ts'
 import { systemClock } from '../../clock.ts'
+import { INVITE_PATH } from '../../config/client/invite-link.ts'
 import type { GatewayConfig } from '../../config/gateway/gateway-config.ts'
 import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-conf.ts'
 import type { Notice } from '../../config/reading/notice.ts'
@@ -10,6 +11,7 @@ import { noServiceManager, serviceManager } from '../../daemon/warden/service-ma
 import { type Gateway, openGateway } from '../../gateway/gateway.ts'
 import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
 import { openCertificateDoor } from '../../http-server/certificate-door.ts'
+import type { Route } from '../../http-server/route.ts'
 import { readCertificateFiles, type ServerCertificate } from '../../http-server/server-certificate.ts'
 import type { Log, LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
@@ -46,20 +48,15 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   if (!state.ok) return state
   const bundle = pageBundle()
   const { log, output } = logToOutput()
-  const opened = await openGateway(
-    config,
-    state.value,
-    bundle === undefined ? [] : bundleRoutes(bundle, pagePermissions),
-    {
-      clock: systemClock,
-      async lookUp(host) {
-        const found = await systemResolve(host)
-        return found.ok ? found.value[0] : undefined
-      },
-      ownAddresses: ownAddresses(),
-      onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
+  const opened = await openGateway(config, state.value, await pageRoutes(bundle, config), {
+    clock: systemClock,
+    async lookUp(host) {
+      const found = await systemResolve(host)
+      return found.ok ? found.value[0] : undefined
     },
-  )
+    ownAddresses: ownAddresses(),
+    onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
+  })
   if (!opened.ok) return opened
   const gateway = opened.value
   const dropped = await becomeUnprivileged(become.value)
@@ -92,6 +89,15 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   tellCounts(log, gateway)
   await output.flush(LAST_LINES_TIME)
   return 0
+}
+
+/** The page; with invitations, also at the path of their links. */
+async function pageRoutes(bundle: Bundle | undefined, { invitations }: GatewayConfig): Promise<readonly Route[]> {
+  const routes = bundle === undefined ? [] : bundleRoutes(bundle, pagePermissions)
+  if (invitations === undefined) return routes
+  const page = routes.find(({ path }) => path === '/')
+  if (page !== undefined) return [...routes, { ...page, path: INVITE_PATH }]
+  return [...routes, (await import('../../gateway/invitations/routes.ts')).invitationNote()]
 }
 
 /** As the user that the gateway is now: who logs in uses a code up, which is written. */

@@ -33,6 +33,8 @@ export interface GatewayConfig {
   readonly user: AccountName
   /** Whether users may log in by plain HTML forms. */
   readonly forms: boolean
+  /** Invitations by a link. Absent: there are none here. */
+  readonly invitations?: { readonly tokenFile: string }
 }
 
 export interface GatewayLimits {

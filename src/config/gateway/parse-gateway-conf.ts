@@ -39,6 +39,8 @@ const readers = {
   CONNECTIONS_PER_SOURCE: wholeNumber({ min: 1, max: 100_000 }),
   USER: accountName('user'),
   FORMS: yesNo,
+  INVITATIONS: yesNo,
+  INVITATION_TOKEN_FILE: absolutePath('/etc/ghostport'),
 } as const satisfies Record<string, ValueReader<unknown>>
 
 export type GatewaySettingName = keyof typeof readers
@@ -114,6 +116,17 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
       text: 'The gateway speaks plain HTTP only, and no proxy is named: all visitors of a proxy would count as one source.',
       cure: 'PROXY 127.0.0.1',
     })
+  const [invitations, tokenFile] = [given.INVITATIONS?.[0], given.INVITATION_TOKEN_FILE?.[0]]
+  if (invitations?.value === true && tokenFile === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'INVITATIONS Y needs INVITATION_TOKEN_FILE, the file of the servers’ token', {
+      at: invitations.at,
+      suggestion: 'INVITATION_TOKEN_FILE /etc/ghostport/invitation-token',
+    })
+  if (tokenFile !== undefined && invitations?.value !== true)
+    return refuse('CONFIG_CONFLICT', 'INVITATION_TOKEN_FILE has no effect without INVITATIONS Y', {
+      at: tokenFile.at,
+      suggestion: 'INVITATIONS Y',
+    })
   const certificate =
     certFile === undefined || keyFile === undefined
       ? {}
@@ -138,6 +151,7 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
       },
       user: given.USER?.[0]?.value ?? ('ghostport-gateway' as AccountName),
       forms: given.FORMS?.[0]?.value ?? false,
+      ...(tokenFile !== undefined && { invitations: { tokenFile: tokenFile.value } }),
     },
   })
 }

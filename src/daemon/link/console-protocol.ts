@@ -5,6 +5,7 @@
  */
 import { parseStanzaName } from '../../access/stanza-name.ts'
 import { either, integer, literal, mapped, parsed, printableAscii, type Read, record, text } from '../../json-reader.ts'
+import { parseDeviceFingerprint } from '../../packet/web-invitation.ts'
 import { seconds } from '../../units.ts'
 
 /** Who asks, by the console's word: the name that somebody logged in with, and the address. For the audit log. */
@@ -18,6 +19,15 @@ const grant = mapped(text({ max: 10 }), (read) => (/^g:[0-9a-f]{8}$/.test(read) 
 const word = mapped(printableAscii({ max: 200 }), (read) =>
   /^[A-Za-z0-9[][^\s;#'"\\]*$/.test(read) ? read : undefined,
 )
+/** Of a gateway: `https://gate.example.org:8443`. */
+const url = mapped(printableAscii({ max: 200 }), (read) =>
+  /^https:\/\/[A-Za-z0-9.:[\]-]+$/.test(read) ? read : undefined,
+)
+/** Of a device: `1234-5678-9012-3456`. */
+const fingerprint = (text: string) => {
+  const read = parseDeviceFingerprint(text)
+  return read === undefined ? { ok: false as const } : { ok: true as const, value: read }
+}
 const span = mapped(text({ max: 10 }), (read) => (/^[1-9][0-9]{0,5}[mhd]$/.test(read) ? read : undefined))
 
 const request = either(
@@ -30,7 +40,13 @@ const request = either(
   record({ ask: either(literal('user disable'), literal('user enable'), literal('user remove')), name, by }, {}),
   record({ ask: literal('user add'), name, open: word, server: word, by }, { source: word, expire: span, time: span }),
   record({ ask: literal('user rotate'), name, server: word, by }, { overlap: span }),
-  record({ ask: literal('invite'), name, open: word, server: word, by }, { source: word, expire: span, for: span }),
+  record(
+    { ask: literal('invite'), name, open: word, server: word, by },
+    { source: word, expire: span, for: span, gateway: url, gatewayTarget: word, gatewayFingerprint: word },
+  ),
+  record({ ask: literal('invite list'), by }, {}),
+  record({ ask: literal('invite confirm'), name, fingerprint: parsed(fingerprint), by }, {}),
+  record({ ask: literal('invite cancel'), name, by }, {}),
 )
 
 export type ConsoleRequest = Read<typeof request>
@@ -91,6 +107,10 @@ export function rightFor(ask: ConsoleAsk): ConsoleRight | undefined {
     case 'user enable':
     case 'user remove':
     case 'invite':
+    // It asks gateways.
+    case 'invite list':
+    case 'invite confirm':
+    case 'invite cancel':
       return 'users'
     default:
       return ask satisfies never

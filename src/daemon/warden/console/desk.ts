@@ -160,8 +160,21 @@ function commandFor(request: UserChange): readonly string[] {
     case 'invite': {
       const { name, open, server, source, expire, for: span } = request
       const asked = [...option('open', open), ...option('server', server), ...option('source', source)]
-      return ['invite', name, '--show-secrets', ...asked, ...option('expire', expire), ...option('for', span)]
+      const { gateway, gatewayTarget, gatewayFingerprint } = request
+      const through = [
+        ...option('gateway', gateway),
+        ...option('gateway-target', gatewayTarget),
+        ...option('gateway-fingerprint', gatewayFingerprint),
+      ]
+      const times = [...option('expire', expire), ...option('for', span)]
+      return ['invite', name, '--show-secrets', ...asked, ...times, ...through]
     }
+    case 'invite list':
+      return ['invite', 'list']
+    case 'invite confirm':
+      return ['invite', 'confirm', request.name, ...option('fingerprint', request.fingerprint)]
+    case 'invite cancel':
+      return ['invite', 'cancel', request.name]
     default:
       return request satisfies never
   }
