@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user node invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -48,6 +48,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --json --help -h'
       paths='--config-file -c --access-file -a --profile-file'
       values='--open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap'
+      ;;
+    node)
+      options='--config-file -c --access-file -a --nodes-file --server --this --key-name --json --help -h'
+      paths='--config-file -c --access-file -a --nodes-file'
+      values='--server --key-name'
       ;;
     invite)
       options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --anyway --show-secrets --json --help -h'

@@ -13,6 +13,7 @@ export const commands: CommandTable = {
   client: { summary: 'add a server to ~/.fwknoprc, by the profile that it gave', load: () => import('./client.ts') },
   ui: { summary: 'open a page in the browser: all stanzas, and a button for each', load: () => import('./ui.ts') },
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
+  node: { summary: 'keep the list of servers that share the users’ secrets', load: () => import('./node.ts') },
   invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   audit: { summary: 'show who changed what, or prove that nobody touched that log', load: () => import('./audit.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },

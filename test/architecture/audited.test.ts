@@ -60,7 +60,7 @@ const elsewhere: Readonly<Record<string, { readonly names: readonly string[]; re
 
 /** What each command does. Those that change something are named in docs/AUDIT.md. */
 const kinds: Readonly<Record<'changes' | 'looks' | 'of the client' | 'is the server', readonly string[]>> = {
-  changes: ['user', 'invite', 'revoke', 'init', 'uninstall', 'policy', 'doctor', 'serve', 'console'],
+  changes: ['user', 'node', 'invite', 'revoke', 'init', 'uninstall', 'policy', 'doctor', 'serve', 'console'],
   looks: [
     ...['audit', 'check', 'explain', 'simulate', 'import', 'unit', 'status', 'bugreport', 'outside', 'completions'],
     ...['help', 'version'],

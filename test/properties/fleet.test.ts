@@ -4,6 +4,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatFleetProfile, nodeProfiles, parseFleetProfile } from '../../src/config/client/fleet-profile.ts'
 import { parseFwknoprc } from '../../src/config/client/parse-fwknoprc.ts'
+import {
+  freeKeyName,
+  NODE_SETTINGS,
+  parseNodesConf,
+  withChangedNode,
+  withNode,
+  withoutNode,
+} from '../../src/config/nodes/nodes-conf.ts'
 import { NodeSecret } from '../../src/packet/key.ts'
 import { deriveNodeKeys, formatNodeSecret, nodeKeyTexts, parseNodeSecret } from '../../src/packet/node-keys.ts'
 import { type KeyName, parseKeyName, parseNodeName } from '../../src/packet/node-name.ts'
@@ -149,6 +157,48 @@ test('no line makes the reader of profiles throw, and what it takes means the sa
       if (!read.ok) return
       assert.deepEqual(parseFleetProfile(formatFleetProfile(read.value)), read)
       assert.equal(nodeProfiles(read.value).length, read.value.nodes.length)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+const nodeLines = fc.oneof(
+  fc.constantFrom('NODE a', 'NODE b', 'SERVER h', 'PORT 1', 'THIS Y', 'KEY_NAME a', 'RETIRED_KEY_NAME b', '# x'),
+  fc.tuple(fc.constantFrom(...NODE_SETTINGS), texts).map(([name, value]) => `${name} ${value}`),
+  texts,
+)
+
+test('no list of nodes makes its reader throw, and a change of one node leaves the others as they were', () => {
+  fc.assert(
+    fc.property(fc.array(nodeLines, { maxLength: 10 }), fc.boolean(), (lines, good) => {
+      const text = [...(good ? ['NODE w', 'SERVER h'] : []), ...lines].join('\n')
+      const list = parseNodesConf('nodes.conf', text)
+      if (!list.ok) return
+      const { nodes } = list.value
+      const names = new Set(nodes.map(({ keyName }) => keyName))
+      assert.equal(names.size, nodes.length)
+      const fresh = parseNodeName('z.z')
+      assert.ok(fresh.ok)
+      const others = (read: ReturnType<typeof parseNodesConf>, but: string) =>
+        read.ok && read.value.nodes.flatMap(({ first, last, ...one }) => (one.name === but ? [] : [one]))
+      for (const node of nodes) {
+        const moved = parseNodesConf('n', withChangedNode(text, node, { ...node, name: fresh.value }))
+        assert.deepEqual(others(moved, 'z.z'), others(list, node.name))
+        const removed = parseNodesConf('n', withoutNode(text, node))
+        assert.deepEqual(others(removed, ''), others(list, node.name))
+        assert.ok(removed.ok && removed.value.retired.includes(node.keyName))
+        assert.notEqual(freeKeyName(node.name, removed.value), node.keyName)
+      }
+      const added = parseNodesConf(
+        'n',
+        withNode(text, {
+          name: fresh.value,
+          keyName: freeKeyName(fresh.value, list.value),
+          server: 'h',
+          isThis: false,
+        }),
+      )
+      assert.deepEqual(others(added, 'z.z'), others(list, 'z.z'))
     }),
     { numRuns: 500 },
   )

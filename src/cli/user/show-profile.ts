@@ -114,7 +114,8 @@ function gatewayOf(given: Pick<Given, 'gateway' | 'gateway-target'>): Result<rea
   ])
 }
 
-async function hereAsServer(): Promise<string> {
+/** This host, as others reach it. */
+export async function hereAsServer(): Promise<string> {
   const looker = systemLooker()
   return usualServer(looker, await lookAtFacts(looker, ['session', 'interfaces']))
 }
