@@ -76,6 +76,10 @@ export const failureKinds = {
   COMMANDS_BUSY: { level: 'warning', exit: 75, sentence: 'too many commands are running' },
   REPLAY_STORE_FAILED: { level: 'error', exit: 74, sentence: 'the replay store cannot record' },
   REPLAY_STORE_FULL: { level: 'warning', exit: 75, sentence: 'the key has used up its share of the replay store' },
+  CLUSTER_UNREACHABLE: {
+    ...{ level: 'error', exit: 75 },
+    sentence: 'the cluster did not say whether the packet was used at another node',
+  },
   KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },
   GNUPG_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets wait for GnuPG' },
   GPGDIR_REFUSED: { level: 'error', exit: 65, sentence: 'gpgdir cannot do this' },

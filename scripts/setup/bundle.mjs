@@ -20,6 +20,7 @@ const RECEIVER = 'src/daemon/receiver/program.ts'
 const EXECUTOR = 'src/daemon/executor/program.ts'
 /** The program that the executor starts where a webhook is configured. */
 const SENDER = 'src/daemon/sender/program.ts'
+const CLUSTER = 'src/daemon/cluster/program.ts'
 /** The program that it starts where GnuPG is configured. */
 const GNUPG = 'src/daemon/gnupg/program.ts'
 /** The program that `ghostport policy audit` asks the kernel with. */
@@ -68,6 +69,7 @@ export async function bundlePrograms(folder) {
     program(RECEIVER, 'daemon/receiver.js'),
     program(EXECUTOR, 'daemon/executor.js'),
     program(SENDER, 'daemon/sender.js'),
+    program(CLUSTER, 'daemon/cluster.js'),
     program(GNUPG, 'daemon/gnupg.js'),
     program(PROBER, 'daemon/prober.js'),
   ])

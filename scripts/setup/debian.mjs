@@ -27,6 +27,8 @@ export const testPackages = [
   'conntrack',
   'debian-archive-keyring',
   'debootstrap', // with systemd-container: a whole Debian that boots (test/host)
+  'etcd-client',
+  'etcd-server', // what a cluster shares
   'fwknop-client',
   'fwknop-server',
   'fish', // with zsh: shells that complete our options
@@ -53,6 +55,7 @@ const services = {
   'fwknop-server': 'fwknop-server',
   squid: 'squid',
   prometheus: 'prometheus',
+  'etcd-server': 'etcd',
 }
 
 export const isRoot = process.getuid?.() === 0

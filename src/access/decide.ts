@@ -41,6 +41,8 @@ export interface Request extends TargetKnowledge {
   readonly mayNameLoopback?: true
   /** X-Forwarded-For of the HTTP request that carried the packet. Counts only if policy trusts it. */
   readonly forwardedFor?: IpAddress
+  /** Why the cluster does not say that the packet is new. Absent: it says so, or there is none. */
+  readonly clusterSilence?: string
 }
 
 type GrantMessage = AccessMessage | NatAccessMessage | LocalNatMessage
@@ -190,7 +192,14 @@ const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'ENABLE_CMD_EXEC, CMD_REGEX', check: checkCommand },
   { rule: 'OPEN_PORTS, RESTRICT_PORTS', check: checkPorts },
   { rule: 'CMD_CYCLE_CLOSE', check: checkCloses },
+  { rule: 'CLUSTER_REQUIRED', check: checkCluster },
 ]
+
+function checkCluster({ stanza, request: { clusterSilence } }: Question): Refused | undefined {
+  return clusterSilence === undefined || stanza.withoutCluster
+    ? undefined
+    : refuse('CLUSTER_UNREACHABLE', clusterSilence)
+}
 
 function checkAddresses({ stanza, request }: Question): Refused | undefined {
   const { packetSource, packetDestination } = request

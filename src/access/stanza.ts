@@ -81,6 +81,8 @@ export interface Stanza {
   readonly requireSourceAddress: boolean
   /** REQUIRE_PACKET_SOURCE (ghostport's own): refuse to open for any address but the one that the packet came from. */
   readonly requirePacketSource: boolean
+  /** CLUSTER_REQUIRED N (ghostport's own): grants also while the cluster does not say whether a packet is new. */
+  readonly withoutCluster?: true
   /** ACCESS_EXPIRE: from this moment the stanza grants nothing. */
   readonly expires?: UnixSeconds
   /** FORCE_NAT: every request is forwarded here. */

@@ -87,6 +87,8 @@ export interface Refusal {
   readonly receiptDue?: ReceiptDue
   /** For `NAME_NOT_LOOKED_UP`: the name whose address is missing. */
   readonly lookUp?: NameQuestion
+  /** For `CLUSTER_UNREACHABLE`: the cluster was not asked yet. */
+  readonly askCluster?: true
 }
 
 export interface Denial {
@@ -99,6 +101,11 @@ export type Verdict = Granted | Refusal
 /** A refusal that no stanza decided. @param stanzas those whose keys opened the packet, if known. */
 export function refusal(failure: Failure, [first]: readonly { readonly id: StanzaId }[] = []): Refusal {
   return { granted: false, failure, denials: [], ...(first === undefined ? {} : { stanza: first.id }) }
+}
+
+/** The refusal of a packet that was used at another node of the cluster. @param node its name. */
+export function usedAtNode(node: string): Failure<'SPA_REPLAYED'> {
+  return refuse('SPA_REPLAYED', `used at ${node}, another node of the cluster`).failure
 }
 
 /** The refusal of a packet that was granted or denied before. */

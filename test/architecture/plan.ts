@@ -31,7 +31,19 @@ const ranks: readonly (readonly string[])[] = [
   ['config'],
   // the line: the folders above it have no effects
   ['system'],
-  ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server', 'audit-log'],
+  [
+    'replay',
+    'firewall',
+    'capture',
+    'delivery',
+    'gpg',
+    'commands',
+    'scan',
+    'etcd',
+    'invitations',
+    'http-server',
+    'audit-log',
+  ],
   ['daemon', 'client'],
   ['host', 'gateway', 'client-ui', 'console'],
   ['cli'],
@@ -63,8 +75,13 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
   {
     from: 'src/daemon/warden/',
     closedTo:
-      /^src\/(daemon\/receiver\/|packet\/(envelope|authenticate|decrypt|open|fields|message-fields|http|cipher)\.ts)/,
-    why: 'the warden parses no packet',
+      /^src\/(etcd\/|daemon\/(receiver|cluster)\/|packet\/(envelope|authenticate|decrypt|open|fields|message-fields|http|cipher)\.ts)/,
+    why: 'the warden parses no packet, and no answer of etcd',
+  },
+  {
+    from: 'src/daemon/cluster/',
+    closedTo: /^src\/(firewall|replay|commands|capture|delivery|daemon\/(warden|receiver|executor))\//,
+    why: 'the cluster process talks to etcd, and holds nothing that opens a door',
   },
   {
     from: 'src/daemon/executor/',

@@ -60,6 +60,7 @@ export interface StanzaDraft {
   forwardAll?: boolean
   disableDnat?: boolean
   natTargets?: readonly NatTargetRule[]
+  clusterRequired?: boolean
   runsCommands?: boolean
   commandUser?: AccountName
   commandGroup?: AccountName
@@ -118,6 +119,7 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   REQUIRE_SOURCE_ADDRESS: setting('requireSourceAddress', yesNo),
   REQUIRE_SOURCE: setting('requireSourceAddress', yesNo),
   REQUIRE_PACKET_SOURCE: setting('requirePacketSource', yesNo),
+  CLUSTER_REQUIRED: setting('clusterRequired', yesNo),
   ACCESS_EXPIRE: setting('expires', date),
   ACCESS_EXPIRE_EPOCH: setting('expires', epoch),
   FORCE_NAT: setting('forceNat', addressAndPort),

@@ -43,6 +43,7 @@ export function buildPolicy(config: ServerConfig, stanzas: readonly Stanza[]): R
         at,
         suggestion: 'ENABLE_IPT_FORWARDING Y;',
       })
+    if (stanza.withoutCluster) about.add(config.cluster === undefined ? 'clusterUnused' : 'withoutCluster', at)
     if (stanza.disableDnat && !nat.forward && !nat.local) about.add('disableDnatUnused', at)
     if ((forceNat === undefined || stanza.forwardAll) && natTargets === undefined && (nat.forward || nat.local))
       about.add('natAnywhere', at)

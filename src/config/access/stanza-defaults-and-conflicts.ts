@@ -113,6 +113,7 @@ function assemble(
     ...(requireUsername === undefined ? {} : { requireUsername }),
     requireSourceAddress: draft.requireSourceAddress ?? false,
     requirePacketSource: draft.requirePacketSource ?? false,
+    ...(draft.clusterRequired === false && { withoutCluster: true as const }),
     ...(expires === undefined ? {} : { expires }),
     ...(forceNat === undefined ? {} : { forceNat }),
     ...translation.value,

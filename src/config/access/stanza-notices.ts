@@ -53,6 +53,11 @@ const kinds = {
     text: 'an earlier stanza with the same GPG_HOME_DIR and HMAC key has another GPG_DECRYPT_PW or GPG_EXE. A packet that it can decrypt, and whose signer it accepts, does not reach this stanza: write these settings alike in both',
   },
   snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT overrides it' },
+  clusterUnused: { level: 'info', text: 'CLUSTER_REQUIRED has no effect: fwknopd.conf has no CLUSTER' },
+  withoutCluster: {
+    level: 'warning',
+    text: 'CLUSTER_REQUIRED N: while the cluster does not answer, a packet can be used once at each node',
+  },
   natAnywhere: {
     level: 'warning',
     text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',

@@ -3,11 +3,12 @@ import type { AccountName } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { seconds } from '../../units.ts'
+import { milliseconds, seconds } from '../../units.ts'
 import { GNUPG_DEFAULTS } from '../access/gnupg-keys.ts'
 import type { Dialect } from '../reading/dialect.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
+import { type ClusterConfig, type NodeName, staysHere } from './cluster-settings.ts'
 import {
   DEFAULT_FIREWALL_PROGRAM,
   DEFAULT_MARK,
@@ -61,6 +62,8 @@ export interface GivenSettings {
 
 const DEFAULT_MAX_AGE = 120
 const DEFAULT_GATEWAY_AGE = 30
+/** An etcd that loses its leader has another after 2 s. */
+const DEFAULT_CLUSTER_TIMEOUT = milliseconds(3000)
 const ALL_RIGHTS = ['revoke', 'extend', 'reload', 'users'] as const
 const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
@@ -91,6 +94,8 @@ export function assembleServerConfig(
   const firewall = ok(withKnocks(assembled.value, captures.value))
   const hooks = assembleHooks(given, notices)
   if (!hooks.ok) return hooks
+  const cluster = assembleCluster(given, policy, notices)
+  if (!cluster.ok) return cluster
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   if (values.ACCESS_FOLDER !== undefined) noEffect('ACCESS_FILE', 'ACCESS_FOLDER replaces it', given.at, notices)
@@ -109,6 +114,7 @@ export function assembleServerConfig(
     policy: { ...policy, ...gateways.value },
     firewall: firewall.value,
     ...assembleConsole(given, notices),
+    ...(cluster.value !== undefined && { cluster: cluster.value }),
     auditLog: values.AUDIT_LOG ?? `${folderOf(database)}/audit.log`,
     replay: {
       database,
@@ -651,6 +657,59 @@ function assembleConsole({ values, at }: GivenSettings, notices: Notice[]): Pick
       rights: [...new Set(rights ?? ALL_RIGHTS)],
     },
   }
+}
+
+const CLUSTER_SETTINGS = [
+  ...(['CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
+  ...(['CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+] as const
+const CLUSTER_TLS_SETTINGS = ['CLUSTER_CA_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const
+
+function assembleCluster(
+  given: GivenSettings,
+  policy: Pick<Policy, 'maxAge' | 'refuseReplays'>,
+  notices: Notice[],
+): Result<ClusterConfig | undefined, ConfigFailure> {
+  const { values, at } = given
+  const { CLUSTER: address, CLUSTER_NODE: node, CLUSTER_PASSWORD_FILE: passwordFile } = values
+  const { CLUSTER_CERTIFICATE_FILE: certificateFile, CLUSTER_KEY_FILE: keyFile } = values
+  if (address === undefined) {
+    for (const name of CLUSTER_SETTINGS) noEffect(name, 'there is no CLUSTER', at, notices)
+    return ok(undefined)
+  }
+  const missing = (detail: string, suggestion: string): Refused<ConfigFailure> =>
+    refuse('CONFIG_MISSING_KEY', detail, { ...(at.CLUSTER !== undefined && { at: at.CLUSTER }), suggestion })
+  if (node === undefined)
+    return missing('CLUSTER needs CLUSTER_NODE: the name of this node, which no other node has', 'CLUSTER_NODE web-1;')
+  if (!policy.refuseReplays)
+    return conflict('CLUSTER', 'a cluster remembers used packets, and ENABLE_DIGEST_PERSISTENCE is N', given)
+  if (policy.maxAge === 'unlimited')
+    return conflict('CLUSTER', 'a cluster forgets packets that are too old, and ENABLE_SPA_PACKET_AGING is N', given)
+  if (!address.secure)
+    for (const name of CLUSTER_TLS_SETTINGS)
+      if (values[name] !== undefined)
+        return conflict(name, `${name} is for TLS: CLUSTER must begin with etcds://`, given)
+  if (!address.secure && !staysHere(address))
+    warn('CLUSTER', 'etcd:// is not encrypted: who can change it on its way can have packets used again', at, notices)
+  if (address.user !== undefined && passwordFile === undefined)
+    return missing(
+      'CLUSTER names a user, and needs CLUSTER_PASSWORD_FILE',
+      'CLUSTER_PASSWORD_FILE /etc/fwknop/cluster.password;',
+    )
+  if (address.user === undefined) noEffect('CLUSTER_PASSWORD_FILE', 'CLUSTER names no user', at, notices)
+  if ((certificateFile === undefined) !== (keyFile === undefined))
+    return missing(
+      'CLUSTER_CERTIFICATE_FILE and CLUSTER_KEY_FILE go together',
+      'CLUSTER_KEY_FILE /etc/fwknop/cluster.key;',
+    )
+  return ok({
+    ...address,
+    node: node satisfies NodeName,
+    timeout: values.CLUSTER_TIMEOUT === undefined ? DEFAULT_CLUSTER_TIMEOUT : milliseconds(values.CLUSTER_TIMEOUT),
+    ...(address.user !== undefined && passwordFile !== undefined && { passwordFile }),
+    ...(values.CLUSTER_CA_FILE !== undefined && { authoritiesFile: values.CLUSTER_CA_FILE }),
+    ...(certificateFile !== undefined && keyFile !== undefined && { own: { certificateFile, keyFile } }),
+  })
 }
 
 function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {

@@ -24,6 +24,7 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
+import { clusterAddress, nodeName } from './cluster-settings.ts'
 import {
   chainPlaceValue,
   connectionMarkValue,
@@ -130,6 +131,13 @@ export const usedSettings = {
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
   MAX_PACKETS_PER_KEY: wholeNumber({ min: 1, max: 10_000_000, unit: 'packets' }),
   AUDIT_LOG: absolutePath('/var/lib/ghostport'),
+  CLUSTER: clusterAddress,
+  CLUSTER_NODE: nodeName,
+  CLUSTER_TIMEOUT: wholeNumber({ min: 100, max: 10_000, unit: 'milliseconds' }),
+  CLUSTER_PASSWORD_FILE: absolutePath('/etc/fwknop'),
+  CLUSTER_CA_FILE: absolutePath('/etc/fwknop'),
+  CLUSTER_CERTIFICATE_FILE: absolutePath('/etc/fwknop'),
+  CLUSTER_KEY_FILE: absolutePath('/etc/fwknop'),
   CONSOLE_USER: userName,
   CONSOLE_SOCKET: socketPath,
   CONSOLE_RIGHTS: listOf(oneOf('revoke', 'extend', 'reload', 'users')),

@@ -4,6 +4,7 @@ import type { Policy } from '../../access/policy.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import type { PortRange, Seconds } from '../../units.ts'
 import type { GnupgDefaults } from '../access/gnupg-keys.ts'
+import type { ClusterConfig } from './cluster-settings.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { HookConfig } from './hook-settings.ts'
 import type { PacketFilter } from './pcap-filter.ts'
@@ -45,6 +46,8 @@ export interface ServerConfig {
     /** CONSOLE_RIGHTS: what it may do besides looking. */
     readonly rights: readonly ('revoke' | 'extend' | 'reload' | 'users')[]
   }
+  /** CLUSTER. Absent: this server shares nothing with others. */
+  readonly cluster?: ClusterConfig
   /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */
@@ -85,6 +88,11 @@ export type SyslogFacility = (typeof syslogFacilities)[number]
 /** The file of the last knock of each user, beside the replay store. */
 export function lastKnocksPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-last-knocks`
+}
+
+/** The file of what was last known of the cluster’s etcd, beside the replay store. */
+export function clusterPastPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-cluster`
 }
 
 /** The folder of the invitations of users, beside the replay store. */

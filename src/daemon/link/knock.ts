@@ -5,7 +5,6 @@
 import type { Request } from '../../access/decide.ts'
 import type { GnupgReport } from '../../access/gnupg-report.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
-import { decodeBase64 } from '../../bytes/base64.ts'
 import { WAYS, type Way } from '../../capture/capture.ts'
 import { LOOPBACK_INDEX } from '../../capture/disbelief.ts'
 import {
@@ -38,6 +37,7 @@ import {
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../../units.ts'
 import type { Attestation } from './attestation.ts'
+import { sha256Base64 } from './sha256-base64.ts'
 import { gnupgReport } from './signature-report.ts'
 
 export interface Knock {
@@ -102,7 +102,6 @@ const randomValue = mapped(text({ max: RANDOM_DIGITS }), (random) =>
 const hostName: Reader<HostName> = mapped(record({ name: text({ max: MAX_TEXT_LENGTH }) }, {}), ({ name }) =>
   parseHostName(name).ok ? { name } : undefined,
 )
-const sha256Base64 = mapped(text({ max: 43 }), (digest) => (decodeBase64(digest)?.length === 32 ? digest : undefined))
 
 const header = {
   random: randomValue,

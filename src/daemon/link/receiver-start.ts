@@ -12,7 +12,7 @@ export const SERVICE_DESCRIPTOR = 3
  * What a unit for several programs is to start, as a line before the {@link Handover}. The shell of the unit reads it
  * (packaging/ghostport-helper@.service).
  */
-export type HelperName = 'gnupg' | 'webhooks' | 'name'
+export type HelperName = 'cluster' | 'gnupg' | 'webhooks' | 'name'
 /**
  * The first line to a program of ours over such a connection. With it come its standard error, and the descriptors that
  * it would inherit as a child, in order.

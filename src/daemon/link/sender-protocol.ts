@@ -1,7 +1,8 @@
 /** The messages between executor and sender. The sender gets what is signed already: it has no key. */
 
-import { LONGEST_AUTHORITIES, type SignedMessage } from '../../commands/webhook.ts'
+import type { SignedMessage } from '../../commands/webhook.ts'
 import { either, integer, type Reader, record, text } from '../../json-reader.ts'
+import { LONGEST_AUTHORITIES } from '../../system/trusted-file.ts'
 
 /** The sender’s end of the socket pair to the executor. */
 export const SENDER_CHANNEL = 3

@@ -9,6 +9,7 @@ import { judgeWebhook } from '../../commands/webhook.ts'
 import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { judgeCluster } from './cluster-process/secrets.ts'
 import { diskFiles } from './config-files-on-disk.ts'
 import { type GnupgOrder, gnupgOrder } from './gnupg-process/gnupg-order.ts'
 import { hostNotices } from './host-notices.ts'
@@ -36,6 +37,8 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   if (!accounts.ok) return accounts
   const webhook = judgeWebhook(loaded.value)
   if (!webhook.ok) return webhook
+  const cluster = judgeCluster(loaded.value)
+  if (!cluster.ok) return cluster
   const gnupg = gnupgOrder(loaded.value.policy.stanzas)
   if (!gnupg.ok) return gnupg
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]

@@ -13,6 +13,7 @@ import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
 import { ok } from '../../result.ts'
 import { checkSituation, currentSituation } from '../../system/privilege.ts'
+import { judgeCluster } from './cluster-process/secrets.ts'
 import { gnupgOrder } from './gnupg-process/gnupg-order.ts'
 import { hostNotices } from './host-notices.ts'
 import { lookAtFirewall } from './open-firewall.ts'
@@ -35,6 +36,7 @@ type Look = (
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
   (loaded) => none(judgeWebhook(loaded)),
+  (loaded) => none(judgeCluster(loaded)),
   ({ policy }) => none(gnupgOrder(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,

@@ -34,6 +34,10 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   accessFolder: 'reload',
   auditLog: 'reload',
   consoleAccess: ['CONSOLE_USER', 'CONSOLE_SOCKET', 'CONSOLE_RIGHTS'],
+  cluster: [
+    ...(['CLUSTER', 'CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
+    ...(['CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+  ],
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
-import { lastKnocksPath } from '../../config/server/server-config.ts'
+import { clusterPastPath, lastKnocksPath } from '../../config/server/server-config.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
@@ -15,6 +15,7 @@ import { type Account, checkSituation, currentSituation, findAccount } from '../
 import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
 import { resolverBySocket, systemResolver } from './admission/ask-resolver.ts'
+import type { Cluster } from './cluster-process/cluster.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import type { EventRing } from './console/event-ring.ts'
 import type { OwnProgram } from './console/own-command.ts'
@@ -33,7 +34,7 @@ import { writePidFile } from './pid-file.ts'
 import { connectedReceivers } from './receiver-process/connect.ts'
 import { EarlyEvents } from './receiver-process/early-events.ts'
 import { helperSocket } from './receiver-process/helpers.ts'
-import { gnupgAccount, lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
+import { clusterAccount, gnupgAccount, lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
 import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
 import { logNotices } from './reports.ts'
@@ -224,7 +225,7 @@ async function startCapture(
   return ok({ capture, receiver })
 }
 
-type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'>
+type Stores = Pick<WardenParts, 'cluster' | 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'>
 
 /** The replay store and the firewall. */
 async function openStores(start: Start): Promise<Result<Stores>> {
@@ -251,7 +252,30 @@ async function openStores(start: Start): Promise<Result<Stores>> {
   const watch = host
   undo.add(() => watch.close())
   const lastKnocks = replays.value === undefined ? undefined : lastKnocksPath(server)
-  return ok({ configurations, replays: replays.value, firewall, lock, lastKnocks, host })
+  const cluster = await startCluster(start)
+  if (!cluster.ok) return cluster
+  return ok({ cluster: cluster.value, configurations, replays: replays.value, firewall, lock, lastKnocks, host })
+}
+
+/** Where there is no cluster, nothing is loaded. */
+async function startCluster({ configuration, helpers, log, undo }: Start): Promise<Result<Cluster | undefined>> {
+  const { server, policy } = configuration
+  const { cluster: config } = server
+  if (config === undefined || policy.maxAge === 'unlimited') return ok(undefined)
+  const { readClusterSecrets } = await import('./cluster-process/secrets.ts')
+  const secrets = readClusterSecrets(config)
+  if (!secrets.ok) return secrets
+  const { Cluster, lifeOfClaim } = await import('./cluster-process/cluster.ts')
+  const { clusterBySocket, spawnCluster } = await import('./cluster-process/spawn.ts')
+  const { PastFile } = await import('./cluster-process/past-file.ts')
+  const cluster = new Cluster({
+    ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log },
+    past: new PastFile(clusterPastPath(server), log),
+    spawn: () => (helpers === undefined ? spawnCluster(clusterAccount()) : clusterBySocket(helpers)),
+  })
+  cluster.start()
+  undo.add(() => cluster.stop())
+  return ok(cluster)
 }
 
 /** For a dry run: they answer like the real ones, and nothing outside of this process knows of them. */

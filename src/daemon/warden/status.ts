@@ -9,6 +9,7 @@ import type { CarriedLoad, FirewallFailure, Guard } from '../../firewall/firewal
 import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
+import type { ClusterStatus } from './cluster-process/cluster.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
 import type { ConditionStatus } from './interface-watch/interface-watch.ts'
 import type { JournalCounters } from './journal.ts'
@@ -44,6 +45,8 @@ export interface Status {
   readonly relay?: CarriedLoad
   /** Only where commands are configured. */
   readonly commands?: CommandStatus
+  /** Only with CLUSTER. */
+  readonly cluster?: ClusterStatus
   /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
   /** What is wrong with the interfaces of PCAP_INTF. */
@@ -80,6 +83,7 @@ export interface StatusSources {
   readonly guard?: Guard | undefined
   readonly relay?: CarriedLoad | undefined
   readonly commands?: CommandStatus | undefined
+  readonly cluster?: ClusterStatus | undefined
   readonly warnings: readonly Finding[]
   readonly interfaces: Status['interfaces']
   readonly counters: JournalCounters
@@ -104,6 +108,7 @@ export function describeStatus(from: StatusSources): Status {
     ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
     ...(from.relay !== undefined && { relay: from.relay }),
     ...(from.commands !== undefined && { commands: from.commands }),
+    ...(from.cluster !== undefined && { cluster: from.cluster }),
     warnings: from.warnings,
     interfaces: from.interfaces,
     counters: from.counters,

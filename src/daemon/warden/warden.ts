@@ -26,6 +26,7 @@ import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 import { AuditTrail, revocationEvent } from './audit-trail.ts'
+import type { Cluster } from './cluster-process/cluster.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import type { DeskParts } from './console/desk.ts'
 import { Dispatch } from './dispatch.ts'
@@ -61,6 +62,8 @@ export interface WardenParts {
   readonly replays: ReplayStore | undefined
   /** The file that keeps the last knock of each user. Absent: nothing is kept. */
   readonly lastKnocks: string | undefined
+  /** Absent: this server shares used packets with no other. */
+  readonly cluster?: Cluster | undefined
   readonly host: HostWatch
   readonly resolve: AskResolver
   readonly manager: ServiceManager
@@ -174,7 +177,7 @@ export class Warden {
         commands: parts.commands,
         replays: parts.replays,
       },
-      ...{ resolve: parts.resolve, ownAddresses },
+      ...{ resolve: parts.resolve, ownAddresses, cluster: parts.cluster },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
@@ -338,6 +341,7 @@ export class Warden {
     host.close()
     this.#interfaces.close()
     await receiver.stop()
+    this.#parts.cluster?.stop()
     await this.#admission.close()
     await commands.stop()
     await this.#parts.gnupg.stop()
@@ -398,6 +402,7 @@ export class Warden {
       guard: firewall.guard(),
       relay: firewall.load(),
       commands: commands.status(),
+      cluster: this.#parts.cluster?.status(),
       warnings: await host.current(),
       interfaces: this.#interfaces.current(),
       counters: this.#journal.counters(),

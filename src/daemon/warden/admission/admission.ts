@@ -7,8 +7,9 @@
  * 3. claim (claim.ts): the packet is recorded as used, permanently.
  * 4. decide (judge.ts, access/decide.ts): the first stanza that allows the request grants it.
  * 5. open (open.ts): the firewall opens the grant; a command goes to the executor.
- * 6. settle (here): the verdict goes to the journal. Or a name is looked up (name-lookups.ts), and the knock comes back
- *    to step 4, under the policy of that time. Others do not wait for it.
+ * 6. settle (here): the verdict goes to the journal. Or the cluster is asked whether the packet is new there too
+ *    (cluster-process/), or a name is looked up (name-lookups.ts): then the knock comes back to step 4, under the
+ *    policy of that time. Others do not wait for it.
  * 7. answer (here): the receiver is told which packets are used up, so that it need not report copies.
  */
 
@@ -30,6 +31,7 @@ import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
+import type { Cluster } from '../cluster-process/cluster.ts'
 import type { Journal } from '../journal.ts'
 import type { ReceiverNumber } from '../receiver-health.ts'
 import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
@@ -66,6 +68,8 @@ export interface AdmissionParts {
   readonly doubt: Doubt
   /** Asks for the address of a name. */
   readonly resolve: AskResolver
+  /** Absent: this server shares used packets with no other. */
+  readonly cluster?: Pick<Cluster, 'claim'> | undefined
   /** Whether the GnuPG process vouches for this. */
   readonly isAttested?: (attested: Attested, attestation: Attestation) => boolean
   /** The terms for knocks that arrive now. */
@@ -94,6 +98,8 @@ export class Admission {
   readonly #lookups: NameLookups
   /** Knocks that wait for a name. */
   readonly #nameless = new Set<ClaimedKnock>()
+  /** Knocks that wait for the cluster. Each settles. */
+  readonly #atCluster = new Set<Promise<void>>()
   /** How many new knocks of each key wait, if copies are not replays. */
   readonly #ofKey = new Map<KeyringName, number>()
   #foldedTimer: NodeJS.Timeout | undefined
@@ -106,7 +112,7 @@ export class Admission {
 
   /** How many knocks wait. */
   get length(): number {
-    return this.#queue.length + this.#lookups.length
+    return this.#queue.length + this.#lookups.length + this.#atCluster.size
   }
 
   /** Takes knocks of the receiver. Each gets a verdict, and an answer to the receiver. */
@@ -155,7 +161,7 @@ export class Admission {
     this.#lookups.abandon()
     const waiting = [...this.#nameless]
     this.#nameless.clear()
-    this.#queue.push(waiting.map(({ knock, keyring }) => ({ claimed: { knock, keyring }, under: 'current' })))
+    this.#queue.push(waiting.map((claimed) => ({ claimed, under: 'current' })))
   }
 
   /** Resolves when what waits now was judged, or after this time. @returns whether it was. */
@@ -171,6 +177,10 @@ export class Admission {
   async close(): Promise<void> {
     await this.#lookups.close()
     await this.#queue.drained()
+    while (this.#atCluster.size > 0) {
+      await Promise.all(this.#atCluster)
+      await this.#queue.drained()
+    }
     clearTimeout(this.#foldedTimer)
     this.#parts.journal.logSuppressed()
   }
@@ -224,24 +234,18 @@ export class Admission {
   async #judgeClaimed(knocks: readonly ClaimedKnock[]): Promise<void> {
     const terms = this.#parts.current()
     const verdicts = await this.#attempt(() => judgeClaimed(knocks, this.#judging(terms)))
-    for (const [i, { knock }] of knocks.entries()) {
+    for (const [i, claimed] of knocks.entries()) {
       const verdict = verdicts[i]
-      if (verdict !== undefined) this.#settle(knock, verdict, terms)
+      if (verdict !== undefined) this.#settle(claimed.knock, verdict, terms, claimed)
     }
     this.#logSuppressedSoon()
   }
 
   #judging({ policy, index }: Terms): Judging {
-    const { firewall, closeOwn, commands, replays, ownAddresses, clock, isAttested } = this.#parts
+    const { firewall, closeOwn, commands, replays, ownAddresses, clock, isAttested, cluster } = this.#parts
+    const isInCluster = cluster !== undefined
     return {
-      policy,
-      index,
-      firewall,
-      closeOwn,
-      commands,
-      clock,
-      ownAddresses,
-      isAttested,
+      ...{ policy, index, firewall, closeOwn, commands, clock, ownAddresses, isAttested, isInCluster },
       replays: replays ?? FORGETFUL,
     }
   }
@@ -257,18 +261,20 @@ export class Admission {
     }
   }
 
-  /** Tells the verdict, or looks up the name that it waits for. */
-  #settle(knock: Knock, verdict: Verdict, terms: Terms): void {
+  /** Tells the verdict, or asks the cluster, or looks up the name that it waits for. @param before if it waited. */
+  #settle(knock: Knock, verdict: Verdict, terms: Terms, before?: ClaimedKnock): void {
     const { current } = this.#parts
     const { index } = terms
     const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
-    if (verdict.granted || verdict.lookUp === undefined || stanza === undefined) {
+    if (verdict.granted || stanza === undefined || (verdict.lookUp === undefined && !verdict.askCluster)) {
       this.#tell(knock, verdict, index)
       return
     }
     const keyring = index.keyringOf(stanza, keyKindOf(knock))
     if (keyring === undefined) throw new Error('a stanza without the keys of its packet')
-    const claimed = { knock, keyring: keyring.name }
+    const claimed: ClaimedKnock = before ?? { knock, keyring: keyring.name }
+    if (verdict.askCluster) this.#askCluster(claimed)
+    if (verdict.lookUp === undefined) return
     const asker = { keyring: claimed.keyring, source: knock.packet.source }
     // The current terms may not need the name.
     if (terms !== current()) {
@@ -289,6 +295,17 @@ export class Admission {
         this.#logSuppressedSoon()
       }
     })
+  }
+
+  /** Others do not wait for it. */
+  #askCluster(claimed: ClaimedKnock): void {
+    const [asked] = this.#parts.cluster?.claim([claimed.knock.digest]) ?? []
+    if (asked === undefined) throw new Error('a knock waits for a cluster that is not there')
+    const waiting = asked.then((cluster) => {
+      this.#atCluster.delete(waiting)
+      this.#queue.push([{ claimed: { ...claimed, cluster }, under: 'current' }])
+    })
+    this.#atCluster.add(waiting)
   }
 
   #tell(knock: Knock, verdict: Verdict, index: StanzaIndex): void {

@@ -12,7 +12,7 @@ import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Unresolvable } from '../../../access/openings.ts'
 import type { Policy } from '../../../access/policy.ts'
 import type { Stanza } from '../../../access/stanza.ts'
-import { type Refusal, refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
+import { type Refusal, refusal, USED_BEFORE, usedAtNode, type Verdict } from '../../../access/verdict.ts'
 import type { Clock } from '../../../clock.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
@@ -22,6 +22,7 @@ import { refuse } from '../../../result.ts'
 import type { UnixSeconds } from '../../../units.ts'
 import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf, requestOf } from '../../link/knock.ts'
+import type { ClusterClaim } from '../cluster-process/cluster.ts'
 import { claim, claimOf } from './claim.ts'
 import { type CloseOwn, open } from './open.ts'
 
@@ -37,6 +38,8 @@ export interface Judging {
   readonly clock: Clock
   /** Whether the GnuPG process vouches for this. Absent: there is none. */
   readonly isAttested?: ((attested: Attested, attestation: Attestation) => boolean) | undefined
+  /** A packet that is new here must be new in the whole cluster: its verdict then has `askCluster`. */
+  readonly isInCluster?: boolean
   /** The addresses of this host now. Called if a knock may lead to another host. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
 }
@@ -70,21 +73,28 @@ const NOT_ATTESTED = refuse(
   'the GnuPG process of this moment does not vouch for the packet; knock again',
 ).failure
 
-/** A knock whose packet is already claimed: it waited for a name. */
+const NOT_ASKED = refuse('CLUSTER_UNREACHABLE', 'the cluster was not asked yet').failure
+
+/** A knock whose packet is already claimed: it waited for the cluster, or for a name. */
 export interface ClaimedKnock {
   readonly knock: Knock
   /** The keys that opened it. They may have other stanzas by now, or none. */
   readonly keyring: KeyringName
   /** Absent: an answer from an earlier configuration does not count. */
   readonly resolvedTarget?: IpAddress | Unresolvable
+  /** Absent: there is no cluster. */
+  readonly cluster?: ClusterClaim
 }
 
-/** Judges knocks that waited for a name, under the current policy. @returns like {@link judge}. */
+/** Judges knocks that waited, under the current policy. @returns like {@link judge}. */
 export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Judging): Promise<readonly Verdict[]> {
   const now = judging.clock.now()
-  const verdicts = knocks.map(({ knock, keyring, resolvedTarget }) => {
+  const verdicts = knocks.map(({ knock, keyring, resolvedTarget, cluster = 'first' }) => {
     const candidates = stanzasWith(keyring, knock, judging.index)
-    return withReceipt(decideAbout(knock, candidates, judging, now, resolvedTarget), knock, judging, now)
+    if (typeof cluster === 'object' && 'usedAt' in cluster) return refusal(usedAtNode(cluster.usedAt), candidates)
+    const clusterSilence = cluster === 'first' ? undefined : cluster.unknown
+    const verdict = decideAbout(knock, candidates, judging, now, { resolvedTarget, clusterSilence })
+    return withReceipt(verdict, knock, judging, now)
   })
   return await open(verdicts, judging)
 }
@@ -137,6 +147,7 @@ function decideClaimed(
   // that message shows both clocks, which tells the operator more.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, judging.policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
+  if (claimed === 'first' && judging.isInCluster) return { ...refusal(NOT_ASKED, candidates), askCluster: true }
   const verdict = decideAbout(knock, candidates, judging, now)
   return claimed === 'first' ? withReceipt(verdict, knock, judging, now) : verdict
 }
@@ -148,18 +159,26 @@ function withReceipt(verdict: Verdict, { packet }: Knock, { policy }: Judging, n
   return isDue ? { ...verdict, receiptDue: now } : verdict
 }
 
+/** What others said of a knock while it waited. */
+interface Learned {
+  readonly resolvedTarget?: IpAddress | Unresolvable | undefined
+  /** Why the cluster does not say that the packet is new. */
+  readonly clusterSilence?: string | undefined
+}
+
 function decideAbout(
   knock: Knock,
   candidates: readonly Stanza[],
   { policy, ownAddresses }: Judging,
   now: UnixSeconds,
-  resolvedTarget?: IpAddress | Unresolvable,
+  { resolvedTarget, clusterSilence }: Learned = {},
 ): Verdict {
   const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)
   const request = {
     ...requestOf(knock),
     ...(leadsOn && { ownAddresses: ownAddresses() }),
     ...(resolvedTarget !== undefined && { resolvedTarget }),
+    ...(clusterSilence !== undefined && { clusterSilence }),
   }
   return decide(policy, candidates, request, now)
 }

@@ -67,6 +67,11 @@ export function senderAccount(): Account {
   return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-1) ?? OWN_IDS.last)
 }
 
+/** The user of the process that asks etcd: an id of its own too. */
+export function clusterAccount(): Account {
+  return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-3) ?? OWN_IDS.last)
+}
+
 /** The user for the gpg of a command that looks at a packet: not that of a running server, nor the sender’s. */
 export function gnupgInquiryAccount(): Account {
   return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-2) ?? OWN_IDS.last)

@@ -28,7 +28,7 @@ export function logReceiverErrors(
   errors: Readable,
   log: Log,
   onFlood: (failure: Failure) => void,
-  event: 'receiver says' | 'executor says' | 'gnupg says' = 'receiver says',
+  event: 'receiver says' | 'cluster says' | 'executor says' | 'gnupg says' = 'receiver says',
 ): void {
   const characters = new TokenBucket(MOST_TEXT, monotonic())
   let line = ''

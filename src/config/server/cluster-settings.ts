@@ -1,0 +1,93 @@
+/** CLUSTER: servers with one identity, which share a store of used packets (docs/CLUSTER.md). */
+import { isHostName, parseNatHost } from '../../packet/nat-target.ts'
+import { ok, type Result } from '../../result.ts'
+import { type Brand, type Milliseconds, type Port, parsePort } from '../../units.ts'
+import { invalidValue, type ValueFailure } from '../reading/setting-values.ts'
+
+/** The name of a node: 1 to 63 letters, digits, `.`, `_` or `-`. */
+export type NodeName = Brand<string, 'NodeName'>
+/** The name that servers share. The same letters. */
+export type ClusterName = Brand<string, 'ClusterName'>
+
+/** CLUSTER, as it is written. */
+export interface ClusterAddress {
+  readonly members: readonly ClusterMember[]
+  /** `etcds`: TLS. */
+  readonly secure: boolean
+  readonly user?: string
+  readonly cluster: ClusterName
+}
+
+export interface ClusterMember {
+  /** An address or a name. */
+  readonly host: string
+  readonly port: Port
+}
+
+export interface ClusterConfig extends ClusterAddress {
+  /** CLUSTER_NODE. */
+  readonly node: NodeName
+  /** CLUSTER_TIMEOUT: how long a knock waits for the answer. */
+  readonly timeout: Milliseconds
+  /** CLUSTER_PASSWORD_FILE */
+  readonly passwordFile?: string
+  /** CLUSTER_CA_FILE: whose certificates count. Absent: the list of Node.js. */
+  readonly authoritiesFile?: string
+  /** CLUSTER_CERTIFICATE_FILE and CLUSTER_KEY_FILE: what this node shows to etcd. */
+  readonly own?: { readonly certificateFile: string; readonly keyFile: string }
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+const STANDARD_PORT = 2379 as Port
+const MOST_MEMBERS = 16
+const EXAMPLE = 'etcds://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/front'
+
+export function nodeName(text: string): Result<NodeName, ValueFailure> {
+  return NAME.test(text)
+    ? ok(text as NodeName)
+    : invalidValue(`“${text}” is not the name of a node: 1 to 63 letters, digits, “.”, “_” or “-”`)
+}
+
+/** `etcds://[USER@]HOST[:PORT][,HOST[:PORT]…]/NAME`. */
+export function clusterAddress(text: string): Result<ClusterAddress, ValueFailure> {
+  const [, scheme = '', rest] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? []
+  if (rest === undefined) return invalidValue(`“${text}” is not the address of a cluster, such as ${EXAMPLE}`, EXAMPLE)
+  if (scheme !== 'etcd' && scheme !== 'etcds')
+    return invalidValue(`a cluster is kept in etcd: its address begins with etcds:// or etcd://, not ${scheme}://`)
+  const slash = rest.indexOf('/')
+  const name = slash < 0 ? '' : rest.slice(slash + 1)
+  if (name === '') return invalidValue(`“${text}” lacks the name of the cluster after a “/”, such as ${EXAMPLE}`)
+  if (!NAME.test(name))
+    return invalidValue(`“${name}” is not the name of a cluster: 1 to 63 letters, digits, “.”, “_” or “-”`)
+  const authority = rest.slice(0, slash)
+  const at = authority.lastIndexOf('@')
+  const user = at < 0 ? undefined : authority.slice(0, at)
+  if (user?.includes(':'))
+    return invalidValue('the password is not part of CLUSTER: others could read it', 'CLUSTER_PASSWORD_FILE')
+  if (user !== undefined && !/^[\x21-\x7e]{1,255}$/.test(user)) return invalidValue(`“${user}” is not a user of etcd`)
+  const members: ClusterMember[] = []
+  for (const one of authority.slice(at + 1).split(',')) {
+    const member = memberValue(one)
+    if (!member.ok) return member
+    members.push(member.value)
+  }
+  if (members.length > MOST_MEMBERS) return invalidValue(`${members.length} members: at most ${MOST_MEMBERS}`)
+  return ok({
+    ...{ members, secure: scheme === 'etcds', cluster: name as ClusterName },
+    ...(user !== undefined && { user }),
+  })
+}
+
+function memberValue(text: string): Result<ClusterMember, ValueFailure> {
+  const [, bracketed, plain, portText] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text) ?? []
+  const host = parseNatHost(bracketed ?? plain ?? '')
+  const port = portText === undefined ? ok(STANDARD_PORT) : parsePort(portText)
+  if (!host.ok || !port.ok)
+    return invalidValue(`“${text}” is not a member of etcd: HOST, HOST:PORT or [IPV6]:PORT, such as 10.0.0.1:2379`)
+  return ok({ host: isHostName(host.value) ? host.value.name : host.value, port: port.value })
+}
+
+/** Whether what is sent to these members stays on this host. */
+export function staysHere({ members }: Pick<ClusterAddress, 'members'>): boolean {
+  return members.every(({ host }) => host === 'localhost' || host === '::1' || host.startsWith('127.'))
+}

@@ -1,0 +1,97 @@
+/**
+ * The messages between warden and cluster process. The cluster process reads what etcd sends, so it may be in the hands
+ * of an attacker. It can say of a packet that it is first, used, or unknown, and nothing else: no message of its opens
+ * anything.
+ */
+import {
+  either,
+  integer,
+  list,
+  literal,
+  mapped,
+  printableAscii,
+  type Read,
+  type Reader,
+  record,
+  text,
+} from '../../json-reader.ts'
+import type { ReplayDigest } from '../../packet/replay-digest.ts'
+import { milliseconds, port, seconds } from '../../units.ts'
+import { sha256Base64 } from './sha256-base64.ts'
+
+/** The cluster process’s end of the socket pair to the warden. */
+export const CLUSTER_CHANNEL = 3
+/** Bytes of the longest line to it: a group of claims, or certificates. */
+export const LONGEST_TO_CLUSTER = 1024 * 1024
+/** Claims in one message. */
+export const MOST_IN_MESSAGE = 1000
+
+const number = integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
+const digest = mapped(sha256Base64, (read) => read as ReplayDigest)
+const time = mapped(integer({ min: 0, max: 600_000 }), milliseconds)
+const pem = text({ max: 256 * 1024 })
+const past = record(
+  {
+    cluster: text({ max: 20 }),
+    revision: mapped(text({ max: 20 }), (read) => (/^[0-9]{1,20}$/.test(read) ? read : undefined)),
+  },
+  {},
+)
+const name = printableAscii({ max: 64 })
+
+const toCluster = either(
+  record(
+    {
+      type: literal('configure'),
+      members: list(
+        record({ host: printableAscii({ max: 255 }), port: mapped(integer({ min: 1, max: 65_535 }), port) }, {}),
+        {
+          min: 1,
+          max: 16,
+        },
+      ),
+      cluster: name,
+      node: name,
+      life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds),
+    },
+    {
+      tls: record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) }),
+      login: record({ user: text({ max: 256 }), password: text({ max: 1024 }) }, {}),
+      past,
+    },
+  ),
+  record(
+    {
+      type: literal('claim'),
+      limit: time,
+      claims: list(record({ id: number, digest }, {}), { min: 1, max: MOST_IN_MESSAGE }),
+    },
+    {},
+  ),
+)
+export type ToCluster = Read<typeof toCluster>
+export type ConfigureCluster = Extract<ToCluster, { type: 'configure' }>
+
+const why = printableAscii({ max: 400 })
+const answer = either(
+  record({ id: number, first: literal('yes') }, {}),
+  record({ id: number, usedAt: name }, {}),
+  record({ id: number, unknown: why }, {}),
+)
+const fromCluster = either(
+  record({ type: literal('started') }, {}),
+  record({ type: literal('failed'), why }, {}),
+  record({ type: literal('answers'), answers: list(answer, { min: 1, max: MOST_IN_MESSAGE }) }, {}),
+  record({ type: literal('health'), took: time }, {}),
+  record({ type: literal('health'), why }, {}),
+  record({ type: literal('past'), past }, {}),
+)
+export type FromCluster = Read<typeof fromCluster>
+export type ClusterAnswer = Read<typeof answer>
+/** What is known of the cluster from before: the id of etcd’s cluster, and the number of its last change. */
+export type ClusterPast = Read<typeof past>
+
+/** @returns undefined for what is no such message. */
+export const parseToCluster: Reader<ToCluster> = toCluster
+export const parseFromCluster: Reader<FromCluster> = fromCluster
+export const parseClusterPast: Reader<ClusterPast> = past

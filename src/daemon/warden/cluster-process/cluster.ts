@@ -1,0 +1,266 @@
+/**
+ * The warden’s side of the cluster. A process asks etcd (daemon/cluster/program.ts), and is started again when it dies.
+ * Claims wait here for its answers. What is known of the cluster is told to status. Each claim gets an answer in its
+ * time, also from a process that hangs.
+ */
+
+import { monotonic } from '../../../clock.ts'
+import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
+import type { Log } from '../../../log.ts'
+import type { ReplayDigest } from '../../../packet/replay-digest.ts'
+import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
+import { type Channel, openChannel } from '../../link/channel.ts'
+import {
+  type ClusterAnswer,
+  type ClusterPast,
+  type ConfigureCluster,
+  type FromCluster,
+  MOST_IN_MESSAGE,
+  parseFromCluster,
+  type ToCluster,
+} from '../../link/cluster-protocol.ts'
+import type { ReceiverProcess } from '../receiver-process/spawn.ts'
+import { logReceiverErrors } from '../receiver-process/standard-error.ts'
+import type { PastFile } from './past-file.ts'
+import type { SpawnedCluster } from './spawn.ts'
+
+/** What the cluster says of a packet. `unknown`: it said nothing that counts; with the reason. */
+export type ClusterClaim = 'first' | { readonly usedAt: string } | { readonly unknown: string }
+
+/** How long to wait before the n-th new start in a row; the last value repeats. */
+const RESTART_DELAYS: readonly Milliseconds[] = [100, 500, 2000, 10_000].map(milliseconds)
+const WELL_AFTER = milliseconds(60_000)
+/** For the way between the two processes. */
+const GRACE = milliseconds(250)
+/** Claims that wait. */
+const MOST_WAITING = 20_000
+/** etcd was looked at so long ago that nothing is known of it. */
+const OUTDATED = milliseconds(15_000)
+/**
+ * How far the clocks of two nodes may be apart. A claim outlives the packet at each of them: it is made at most one age
+ * window before the time in the packet, and the packet is accepted until one age window after it.
+ */
+const MOST_SKEW = 300
+
+/** How long a claim must be kept in etcd. */
+export function lifeOfClaim(maxAge: Seconds): Seconds {
+  return (2 * maxAge + 2 * MOST_SKEW) as Seconds
+}
+
+/** For `ghostport status`. */
+export interface ClusterStatus {
+  /** The name of the cluster, and of this node. */
+  readonly cluster: string
+  readonly node: string
+  readonly members: readonly string[]
+  /** Whether it answered when it was last looked at, and lost nothing. */
+  readonly usable: boolean
+  /** Since when: RFC 3339. */
+  readonly since: string
+  /** Why it is not usable. */
+  readonly why?: string
+  /** How long the last look took, in milliseconds. */
+  readonly answeredInMs?: number
+  /** Packets since the start: new in the whole cluster, used at another node, or of which nothing was known. */
+  readonly first: number
+  readonly usedElsewhere: number
+  readonly unknown: number
+}
+
+export interface ClusterParts {
+  readonly config: ClusterConfig
+  /** The password and PEM files, as read at the start. */
+  readonly secrets: Pick<ConfigureCluster, 'tls' | 'login'>
+  readonly life: Seconds
+  readonly past: PastFile
+  readonly spawn: () => SpawnedCluster
+  readonly log: Log
+}
+
+interface Waiting {
+  readonly answer: (claim: ClusterClaim) => void
+  readonly timer: NodeJS.Timeout
+}
+
+const GONE: ClusterClaim = { unknown: 'the cluster process does not run' }
+const SILENT: ClusterClaim = { unknown: 'no answer in time' }
+const BUSY: ClusterClaim = { unknown: 'too many packets wait for the cluster' }
+
+export class Cluster {
+  readonly #parts: ClusterParts
+  readonly #waiting = new Map<number, Waiting>()
+  #lastId = 0
+  #child: ReceiverProcess | undefined
+  #channel: Channel | undefined
+  /** For a process that has not said yet that it runs. */
+  #unsent: ToCluster[] | undefined
+  #restarts = 0
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  #health: { readonly usable: boolean; readonly since: Date; readonly why?: string; readonly took?: number }
+  #lookedAt = monotonic()
+  readonly #counts = { first: 0, usedElsewhere: 0, unknown: 0 }
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    this.#health = { usable: false, since: new Date(), why: 'it has not answered yet' }
+  }
+
+  start(): void {
+    if (this.#stopped || this.#child !== undefined) return
+    const { spawn, log } = this.#parts
+    const startedAt = monotonic()
+    const { child, channel, errors } = spawn()
+    this.#child = child
+    this.#unsent = []
+    logReceiverErrors(errors, log, () => child.kill('SIGKILL'), 'cluster says')
+    let own: string | undefined
+    const broken = (why: string): void => {
+      own ??= why
+      child.kill('SIGKILL')
+    }
+    this.#channel = openChannel(channel, {
+      onValues: (values) => {
+        for (const value of values) {
+          const message = parseFromCluster(value)
+          if (message === undefined) broken('it sent an invalid message')
+          else if (message.type === 'failed') broken(message.why)
+          else this.#take(message)
+        }
+      },
+      onBroken: (why) => broken(`it sent an invalid message: ${why}`),
+      onEnd: () => {},
+    })
+    const onLost = (why: string): void => {
+      if (this.#child !== child) return
+      this.#child = undefined
+      this.#channel?.end()
+      this.#channel = undefined
+      for (const id of [...this.#waiting.keys()]) this.#settle(id, GONE)
+      if (this.#stopped) return
+      if (monotonic() - startedAt > WELL_AFTER) this.#restarts = 0
+      const again = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? milliseconds(10_000)
+      this.#learn({ usable: false, why: `the cluster process has ended: ${own ?? why}` })
+      log.write('error', 'cluster lost', { detail: own ?? why, againInMs: again })
+      this.#timer = setTimeout(() => this.start(), again)
+    }
+    child.once('error', (error) => onLost(error.message))
+    child.once('exit', (status, signal) =>
+      onLost(signal !== null ? `killed by ${signal}` : status === null ? 'it ended' : `exit status ${status}`),
+    )
+  }
+
+  /** Never rejects. @returns one answer for each, in order. */
+  claim(digests: readonly ReplayDigest[]): readonly Promise<ClusterClaim>[] {
+    const channel = this.#channel
+    const limit = this.#parts.config.timeout
+    if (channel === undefined || this.#waiting.size + digests.length > MOST_WAITING) {
+      const answer = channel === undefined ? GONE : BUSY
+      return digests.map(() => Promise.resolve(this.#counted(answer)))
+    }
+    const claims: { id: number; digest: ReplayDigest }[] = []
+    const answers = digests.map((digest) => {
+      const id = ++this.#lastId
+      claims.push({ id, digest })
+      return new Promise<ClusterClaim>((answer) => {
+        const timer = setTimeout(() => this.#settle(id, SILENT), limit + GRACE)
+        this.#waiting.set(id, { answer, timer })
+      })
+    })
+    while (claims.length > 0) this.#send({ type: 'claim', limit, claims: claims.splice(0, MOST_IN_MESSAGE) })
+    return answers
+  }
+
+  status(): ClusterStatus {
+    const { config } = this.#parts
+    const isOutdated = monotonic() - this.#lookedAt > OUTDATED
+    const { usable, since, why, took } =
+      isOutdated && this.#health.usable ? { ...this.#health, usable: false, why: 'it does not answer' } : this.#health
+    return {
+      ...{ cluster: config.cluster, node: config.node, usable, since: since.toISOString() },
+      members: config.members.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+      ...(why !== undefined && { why }),
+      ...(took !== undefined && usable && { answeredInMs: took }),
+      ...this.#counts,
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#child?.kill('SIGKILL')
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, GONE)
+    this.#parts.past.close()
+  }
+
+  #take(message: Exclude<FromCluster, { type: 'failed' }>): void {
+    switch (message.type) {
+      case 'started':
+        this.#channel?.send(this.#order())
+        for (const message of this.#unsent?.splice(0) ?? []) this.#channel?.send(message)
+        this.#unsent = undefined
+        return
+      case 'answers':
+        for (const answer of message.answers) this.#settle(answer.id, claimOf(answer))
+        return
+      case 'past':
+        this.#parts.past.learn(message.past)
+        return
+      case 'health':
+        this.#lookedAt = monotonic()
+        this.#learn('why' in message ? { usable: false, why: message.why } : { usable: true, took: message.took })
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  #send(message: ToCluster): void {
+    if (this.#unsent !== undefined) this.#unsent.push(message)
+    else this.#channel?.send(message)
+  }
+
+  #order(): ConfigureCluster {
+    const { config, secrets, life, past } = this.#parts
+    const { members, cluster, node } = config
+    const known: ClusterPast | undefined = past.known
+    return {
+      type: 'configure',
+      ...{ members, cluster, node, life },
+      ...secrets,
+      ...(known !== undefined && { past: known }),
+    }
+  }
+
+  /** Each change is told once. */
+  #learn(health: { readonly usable: boolean; readonly why?: string; readonly took?: number }): void {
+    const before = this.#health
+    const isSame = before.usable === health.usable
+    this.#health = { ...health, since: isSame ? before.since : new Date() }
+    const { log, config } = this.#parts
+    const fields = { cluster: config.cluster, node: config.node }
+    if (health.usable && !isSame) log.write('info', 'cluster usable', { ...fields, tookMs: health.took ?? 0 })
+    else if (!health.usable && (!isSame || before.why !== health.why))
+      log.write('error', 'cluster unusable', { ...fields, detail: health.why ?? '' })
+  }
+
+  #settle(id: number, claim: ClusterClaim): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    clearTimeout(waiting.timer)
+    waiting.answer(this.#counted(claim))
+  }
+
+  #counted(claim: ClusterClaim): ClusterClaim {
+    if (claim === 'first') this.#counts.first++
+    else if ('usedAt' in claim) this.#counts.usedElsewhere++
+    else this.#counts.unknown++
+    return claim
+  }
+}
+
+function claimOf(answer: ClusterAnswer): ClusterClaim {
+  if ('first' in answer) return 'first'
+  return 'usedAt' in answer ? { usedAt: answer.usedAt } : { unknown: answer.unknown }
+}

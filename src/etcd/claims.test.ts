@@ -1,0 +1,161 @@
+/** Claims over an etcd of memory that can lose, delay, repeat and forget: its answers have the form of the real one. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NodeName } from '../config/server/cluster-settings.ts'
+import type { ReplayDigest } from '../packet/replay-digest.ts'
+import { milliseconds, seconds } from '../units.ts'
+import type { EtcdAnswer } from './call.ts'
+import { Claims } from './claims.ts'
+import type { Etcd } from './etcd.ts'
+import type { EtcdPast } from './header.ts'
+
+type Txn = { readonly success: readonly { readonly request_txn?: { readonly success: readonly Put[] } }[] }
+type Put = { readonly request_put: { readonly key: string; readonly value: string; readonly lease: string } }
+
+class FakeEtcd implements Etcd {
+  readonly keys = new Map<string, string>()
+  readonly asked: string[] = []
+  cluster = '17'
+  revision = 100
+  leases = 0
+  closed: string | undefined
+  /** What happens to the next transactions. */
+  readonly faults: ('lost before' | 'lost after' | 'no lease' | 'nonsense')[] = []
+  during: () => Promise<void> = async () => {}
+
+  async ask(path: string, body: unknown): Promise<EtcdAnswer> {
+    this.asked.push(path)
+    if (path === '/v3/lease/grant') return this.#answer({ ID: `${++this.leases}`, TTL: '900' })
+    if (path === '/v3/kv/put') {
+      const { value } = body as { readonly value: string }
+      this.closed = value
+      return this.#answer({})
+    }
+    if (path === '/v3/kv/range') return this.#answer({ kvs: [] })
+    const fault = this.faults.shift()
+    if (fault === 'lost before') return { kind: 'silence', why: 'lost' }
+    if (fault === 'no lease') return { kind: 'refused', code: 5, why: 'etcdserver: requested lease not found' }
+    if (fault === 'nonsense') return { kind: 'answer', value: { header: this.#header(), kvs: [] } }
+    const [, ...claims] = (body as Txn).success
+    const responses = claims.map(({ request_txn }) => {
+      const put = request_txn?.success[0]?.request_put
+      assert.ok(put)
+      const holder = this.keys.get(put.key)
+      if (holder !== undefined) {
+        const range = { header: {}, count: '1', kvs: [{ key: put.key, value: holder }] }
+        return { response_txn: { header: {}, responses: [{ response_range: range }] } }
+      }
+      this.keys.set(put.key, put.value)
+      this.revision++
+      return { response_txn: { header: {}, succeeded: true, responses: [{ response_put: { header: {} } }] } }
+    })
+    await this.during()
+    if (fault === 'lost after') return { kind: 'silence', why: 'lost' }
+    const kvs = this.closed === undefined ? {} : { count: '1', kvs: [{ key: 'a', value: this.closed }] }
+    return this.#answer({ succeeded: true, responses: [{ response_range: { header: {}, ...kvs } }, ...responses] })
+  }
+
+  close(): void {}
+
+  #header(): unknown {
+    return { cluster_id: this.cluster, revision: `${this.revision}`, member_id: '1', raft_term: '2' }
+  }
+
+  #answer(value: object): EtcdAnswer {
+    return { kind: 'answer', value: { header: this.#header(), ...value } }
+  }
+}
+
+function claims(etcd: FakeEtcd, more: { readonly node?: string; readonly past?: EtcdPast } = {}) {
+  const clocks = { now: 1_800_000_000_000 }
+  const pasts: EtcdPast[] = []
+  const made = new Claims({
+    ...{ etcd, cluster: 'front', node: (more.node ?? 'web-1') as NodeName, life: seconds(840), past: more.past },
+    clocks: { monotonic: () => milliseconds(clocks.now - 1_800_000_000_000), wall: () => milliseconds(clocks.now) },
+    onPast: (past) => pasts.push(past),
+  })
+  const claim = (n: number) =>
+    made.claim(Buffer.alloc(32, n).toString('base64').replace('=', '') as ReplayDigest, milliseconds(500))
+  return { claim, clocks, pasts, made }
+}
+
+describe('claims', () => {
+  it('are first once, for all nodes', async () => {
+    const etcd = new FakeEtcd()
+    const [one, two] = [claims(etcd), claims(etcd, { node: 'web-2' })]
+    const answers = await Promise.all([one.claim(1), two.claim(1), two.claim(2), one.claim(2)])
+    assert.deepEqual(answers, ['first', { usedAt: 'web-1' }, { usedAt: 'web-1' }, 'first'])
+  })
+
+  it('go in groups: a thousand take ten transactions', async () => {
+    const etcd = new FakeEtcd()
+    const { made } = claims(etcd)
+    const digests = Array.from({ length: 1000 }, (_, i) => {
+      const bytes = Buffer.alloc(32)
+      bytes.writeUInt32BE(i)
+      return bytes.toString('base64').replace('=', '') as ReplayDigest
+    })
+    const answers = await Promise.all(digests.map((digest) => made.claim(digest, milliseconds(500))))
+    assert.ok(answers.every((answer) => answer === 'first'))
+    assert.equal(etcd.asked.filter((path) => path === '/v3/kv/txn').length, 10)
+  })
+
+  it('are unknown if etcd does not answer, also where it did what was asked', async () => {
+    const etcd = new FakeEtcd()
+    const { claim } = claims(etcd)
+    etcd.faults.push('lost before', 'lost after', 'nonsense')
+    for (const n of [1, 2, 3]) assert.ok('unknown' in ((await claim(n)) as object))
+  })
+
+  it('are made again under a new lease where etcd does not know the old one', async () => {
+    const etcd = new FakeEtcd()
+    const { claim } = claims(etcd)
+    etcd.faults.push('no lease')
+    assert.equal(await claim(1), 'first')
+    assert.equal(etcd.leases, 2)
+  })
+
+  it('do not count if the answer came so late that the lease may have ended', async () => {
+    const etcd = new FakeEtcd()
+    const { claim, clocks } = claims(etcd)
+    assert.equal(await claim(1), 'first')
+    clocks.now += 50_000
+    etcd.during = async () => {
+      clocks.now += 60_000
+    }
+    assert.deepEqual(await claim(2), { unknown: 'etcd’s answer came too late' })
+    etcd.during = async () => {}
+    assert.equal(await claim(3), 'first')
+    assert.equal(etcd.leases, 2)
+  })
+
+  for (const [what, change] of [
+    ['another cluster', (etcd: FakeEtcd) => (etcd.cluster = '18')],
+    ['an earlier state', (etcd: FakeEtcd) => (etcd.revision = 50)],
+  ] as const)
+    it(`are not first in ${what}, for all nodes, until all packets of before are too old`, async () => {
+      const etcd = new FakeEtcd()
+      const [one, fresh] = [claims(etcd), claims(etcd, { node: 'web-2' })]
+      assert.equal(await one.claim(1), 'first')
+      change(etcd)
+      etcd.keys.clear()
+      assert.match(JSON.stringify(await one.claim(1)), /has forgotten packets/)
+      await delay(0)
+      // One that knows nothing of before learns it from etcd.
+      assert.match(JSON.stringify(await fresh.claim(2)), /has forgotten packets/)
+      for (const { clocks } of [one, fresh]) clocks.now += 841_000
+      assert.equal(await one.claim(3), 'first')
+      assert.equal(await fresh.claim(4), 'first')
+    })
+
+  it('remember over a restart what etcd knew', async () => {
+    const etcd = new FakeEtcd()
+    const before = claims(etcd)
+    await before.claim(1)
+    const past = before.pasts.at(-1)
+    assert.deepEqual(past, { cluster: '17', revision: 101n })
+    etcd.revision = 90
+    assert.match(JSON.stringify(await claims(etcd, { past: past as EtcdPast }).claim(1)), /has forgotten packets/)
+  })
+})

@@ -1,0 +1,180 @@
+/**
+ * Claims replay digests in etcd, in groups. Every claim gets an answer in its time. An answer is `first` only if etcd
+ * said so, under a lease that lives long enough, in a cluster that has forgotten nothing.
+ */
+import { randomBytes } from 'node:crypto'
+import type { NodeName } from '../config/server/cluster-settings.ts'
+import type { ReplayDigest } from '../packet/replay-digest.ts'
+import { type Milliseconds, milliseconds, type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
+import {
+  type ClaimSpace,
+  claimTxn,
+  closedKey,
+  type EtcdClaim,
+  encoded,
+  MOST_CLAIMS,
+  readClaimAnswer,
+} from './claim-txn.ts'
+import type { Etcd } from './etcd.ts'
+import { type EtcdPast, goesOn, readPast } from './header.ts'
+import { type LeaseClocks, Leases } from './lease.ts'
+
+/** What is known of a packet after its claim. `unknown`: it may be used elsewhere, or not; with the reason. */
+export type Claimed = 'first' | { readonly usedAt: NodeName | 'unknown' } | { readonly unknown: string }
+
+/** Groups that wait for etcd at the same time. */
+const MOST_GROUPS = 4
+/** Claims that wait for a group. */
+const MOST_WAITING = 20_000
+/** gRPC: NOT_FOUND. For a claim: its lease has ended. */
+const NOT_FOUND = 5
+
+export interface ClaimsParts extends ClaimSpace {
+  readonly etcd: Etcd
+  /** How long a claim must be kept: no node accepts its packet after that. */
+  readonly life: Seconds
+  /** What is known of the cluster from before. */
+  readonly past: EtcdPast | undefined
+  readonly clocks: LeaseClocks
+  /** Called when the cluster has changed. */
+  readonly onPast: (past: EtcdPast) => void
+}
+
+interface Waiting extends EtcdClaim {
+  readonly until: Milliseconds
+  readonly answer: (claimed: Claimed) => void
+}
+
+/** What a look at the cluster without a claim tells. */
+export type Health = { readonly took: Milliseconds } | { readonly why: string }
+
+export class Claims {
+  readonly #parts: ClaimsParts
+  readonly #leases: Leases
+  #waiting: Waiting[] = []
+  #groups = 0
+  #past: EtcdPast | undefined
+  /** Seconds since 1970: the cluster forgot something, and this node saw it. */
+  #closedUntil: UnixSeconds | undefined
+
+  constructor(parts: ClaimsParts) {
+    this.#parts = parts
+    this.#past = parts.past
+    this.#leases = new Leases(parts.etcd, parts.life, parts.clocks)
+  }
+
+  /** Never rejects. @param limit until an answer is needed. */
+  claim(digest: ReplayDigest, limit: Milliseconds): Promise<Claimed> {
+    if (this.#waiting.length >= MOST_WAITING)
+      return Promise.resolve({ unknown: 'too many packets wait for the cluster' })
+    return new Promise((answer) => {
+      const until = milliseconds(this.#parts.clocks.monotonic() + limit)
+      this.#waiting.push({ digest, nonce: randomBytes(12).toString('base64url'), until, answer })
+      if (this.#waiting.length === 1) setImmediate(() => this.#next())
+    })
+  }
+
+  /** Asks the cluster for what it would need for a claim, and has a lease ready. */
+  async look(limit: Milliseconds): Promise<Health> {
+    const { etcd, cluster, clocks } = this.#parts
+    const before = this.#past
+    const began = clocks.monotonic()
+    const answer = await etcd.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, limit)
+    if (answer.kind !== 'answer') return { why: answer.why }
+    const took = milliseconds(clocks.monotonic() - began)
+    const judged = this.#judgePast(before, answer.value)
+    if (judged !== undefined) return { why: judged }
+    const lease = await this.#leases.current(limit)
+    return lease.ok ? { took } : { why: lease.failure.detail }
+  }
+
+  #next(): void {
+    while (this.#groups < MOST_GROUPS && this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MOST_CLAIMS)
+      // etcd takes a key once in a transaction. The local store lets no digest through twice.
+      const once = new Map(group.map((claim) => [claim.digest as string, claim]))
+      for (const claim of group)
+        if (once.get(claim.digest) !== claim) claim.answer({ unknown: 'the same packet was claimed twice at once' })
+      this.#groups++
+      void this.#claimGroup([...once.values()]).finally(() => {
+        this.#groups--
+        this.#next()
+      })
+    }
+  }
+
+  async #claimGroup(group: readonly Waiting[]): Promise<void> {
+    let answers: readonly Claimed[]
+    try {
+      answers = await this.#ask(group)
+    } catch (error) {
+      answers = group.map(() => ({ unknown: error instanceof Error ? error.message : 'a mistake in ghostport' }))
+    }
+    for (const [i, { answer }] of group.entries()) answer(answers[i] ?? { unknown: 'no answer' })
+  }
+
+  async #ask(group: readonly Waiting[]): Promise<readonly Claimed[]> {
+    const { etcd, clocks } = this.#parts
+    const all = (why: string): readonly Claimed[] => group.map(() => ({ unknown: why }))
+    const until = Math.min(...group.map((claim) => claim.until))
+    const left = (): Milliseconds => milliseconds(Math.max(0, until - clocks.monotonic()))
+    for (let attempt = 0; ; attempt++) {
+      const lease = attempt === 0 ? await this.#leases.current(left()) : await this.#leases.next(left())
+      if (!lease.ok) return all(lease.failure.detail)
+      const before = this.#past
+      const answer = await etcd.ask('/v3/kv/txn', claimTxn(this.#parts, group, lease.value.id), left())
+      // The lease has ended before its time. Nothing was claimed by this request.
+      if (answer.kind === 'refused' && answer.code === NOT_FOUND && attempt === 0) continue
+      if (answer.kind !== 'answer') return all(answer.why)
+      const wentBack = this.#judgePast(before, answer.value)
+      if (wentBack !== undefined) return all(wentBack)
+      const read = readClaimAnswer(answer.value, group)
+      if (read === undefined) return all('etcd’s answer has no sense')
+      const closedUntil = Math.max(read.closedUntil ?? 0, this.#closedUntil ?? 0)
+      const isYoung = lease.value.isYoung()
+      return read.outcomes.map((outcome) => {
+        if (outcome === undefined) return { unknown: 'etcd’s answer has no sense' }
+        if (outcome !== 'first') return outcome
+        if (!isYoung) return { unknown: 'etcd’s answer came too late' }
+        if (closedUntil * 1000 > clocks.wall()) return { unknown: closed(closedUntil) }
+        return 'first'
+      })
+    }
+  }
+
+  /**
+   * Compares etcd's answer with what was known before the request.
+   * @returns why no packet counts as new now; undefined if the cluster has forgotten nothing.
+   */
+  #judgePast(before: EtcdPast | undefined, value: unknown): string | undefined {
+    const { clocks, life, onPast } = this.#parts
+    const now = readPast(value)
+    if (now === undefined) return 'an answer that is not etcd’s'
+    if (before !== undefined && !goesOn(before, now)) {
+      const until = unixSeconds(Math.ceil(clocks.wall() / 1000) + life)
+      this.#closedUntil = unixSeconds(Math.max(until, this.#closedUntil ?? 0))
+      this.#past = now
+      onPast(now)
+      void this.#close(until)
+      return closed(until)
+    }
+    const { revision, cluster } = this.#past ?? { revision: -1n, cluster: '' }
+    if (now.cluster !== cluster || now.revision > revision) {
+      this.#past = now
+      onPast(now)
+    }
+    return undefined
+  }
+
+  /** Tells all nodes, also those that know nothing of before. */
+  async #close(until: UnixSeconds): Promise<void> {
+    const { etcd, cluster, life } = this.#parts
+    const put = { key: encoded(closedKey(cluster)), value: encoded(`${until}`) }
+    await etcd.ask('/v3/kv/put', put, milliseconds(Math.min(life * 1000, 60_000)))
+  }
+}
+
+function closed(until: number): string {
+  const at = until > 9_000_000_000 ? 'further notice' : new Date(until * 1000).toISOString()
+  return `etcd has forgotten packets (a backup was restored?): none counts as new until ${at}`
+}

@@ -1,0 +1,110 @@
+/**
+ * A client of an etcd cluster. It asks the members in turn until one answers, so what is asked must be good to be done
+ * twice: each caller says why its request is.
+ */
+import { record, text } from '../json-reader.ts'
+import { type Milliseconds, milliseconds } from '../units.ts'
+import { type EtcdAccess, type EtcdAnswer, type EtcdCalls, etcdCalls } from './call.ts'
+
+/** How long one member may be silent before the next is asked too. An answer takes 2 to 4 ms. */
+const NEXT_MEMBER_AFTER = milliseconds(300)
+/** Before all members are asked once more. */
+const NEXT_ROUND_AFTER = milliseconds(100)
+/** gRPC: UNAUTHENTICATED, and INVALID_ARGUMENT as etcd 3.4 says it of a token. */
+const TOKEN_CODES: ReadonlySet<number> = new Set([3, 16])
+const readToken = record({ token: text({ max: 4096 }) }, {})
+
+export interface Etcd {
+  /**
+   * Never rejects. @param limit for all tries together.
+   * @returns `silence` if no member answered in time. It may still be done later.
+   */
+  ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer>
+  close(): void
+}
+
+/** @param calls the way to one member; for tests. */
+export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access)): Etcd {
+  const { members, login } = access
+  /** The member that answered last is asked first. */
+  let best = 0
+  let token: string | undefined
+
+  return { ask, close: () => calls.close() }
+
+  async function ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer> {
+    const until = performance.now() + limit
+    if (login === undefined) return await askMembers(path, body, until)
+    const hadToken = token !== undefined
+    if (!hadToken) {
+      const refused = await logIn(until)
+      if (refused !== undefined) return refused
+    }
+    const answer = await askMembers(path, body, until)
+    // Tokens end after some minutes.
+    if (!hadToken || answer.kind !== 'refused' || !TOKEN_CODES.has(answer.code)) return answer
+    token = undefined
+    return await ask(path, body, milliseconds(Math.max(0, until - performance.now())))
+  }
+
+  /** @returns why not. */
+  async function logIn(until: number): Promise<EtcdAnswer | undefined> {
+    const answer = await askMembers('/v3/auth/authenticate', { name: login?.user, password: login?.password }, until)
+    if (answer.kind !== 'answer') return answer
+    const { token: got } = answer.value as { readonly token?: unknown }
+    const read = readToken({ token: got })
+    if (read === undefined) return { kind: 'silence', why: 'a login without a token' }
+    token = read.token
+    return undefined
+  }
+
+  async function askMembers(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
+    let last: EtcdAnswer = { kind: 'silence', why: 'no time is left' }
+    for (let round = 0; ; round++) {
+      const left = until - performance.now()
+      if (left <= 0) return last
+      if (round > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(left, NEXT_ROUND_AFTER)))
+      const answer = await oneRound(path, body, until)
+      if (answer.kind !== 'silence') return answer
+      last = answer
+    }
+  }
+
+  /** Each member once: the next as soon as the one before failed, or is slow. The first answer counts. */
+  function oneRound(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
+    return new Promise((resolve) => {
+      const enough = new AbortController()
+      let begun = 0
+      let silent = 0
+      let why = 'no time is left'
+      let timer: NodeJS.Timeout | undefined
+      const finish = (answer: EtcdAnswer): void => {
+        clearTimeout(timer)
+        resolve(answer)
+        enough.abort()
+      }
+      const begin = (): void => {
+        clearTimeout(timer)
+        if (begun >= members.length || enough.signal.aborted) return
+        const index = (best + begun++) % members.length
+        const member = members[index]
+        const limit = milliseconds(Math.max(1, until - performance.now()))
+        if (member === undefined) return
+        void calls.call(member, path, body, { limit, token, signal: enough.signal }).then((answer) => {
+          if (enough.signal.aborted) return
+          if (answer.kind !== 'silence') {
+            best = index
+            finish(answer)
+            return
+          }
+          ;({ why } = answer)
+          silent++
+          if (silent === members.length) finish({ kind: 'silence', why })
+          else begin()
+        })
+        timer = setTimeout(begin, NEXT_MEMBER_AFTER)
+      }
+      begin()
+    })
+  }
+}
