@@ -452,7 +452,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from unit' -s c -l config-file 
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -s a -l access-file -r -F -d 'the stanzas (/etc/fwknop/access.conf)'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -l receiver -d 'instead: the unit of the receiver, which the server then starts through systemd'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -l receiver-socket -d 'instead: the socket by which the server asks for its receiver'
-complete -c ghostport -n '__fish_seen_subcommand_from unit' -l helper -d 'instead: the unit of the helpers, which look up names, run gpg and deliver webhooks'
+complete -c ghostport -n '__fish_seen_subcommand_from unit' -l helper -d 'instead: the unit of the helpers, which look up names, run gpg, deliver webhooks and ask the cluster'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -l helper-socket -d 'instead: the socket by which the server asks for its helpers'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -l all -r -F -d 'write the unit, and those of the receiver and the helpers, into this folder'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -l gate -d 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up'

@@ -70,6 +70,7 @@ function describe(status: Status, style: Style): readonly Line[] {
           `${count(counters.elsewhere, 'packet')} came in by interfaces that PCAP_INTF does not name, and were passed over`,
         ]),
     ...describeRelay(status),
+    ...describeCluster(status, style),
     ...describeCommands(status, style),
     ...describeInterfaces(status, style),
     ...describeWarnings(status, style),
@@ -140,6 +141,17 @@ function describeRelay({ relay }: Status): readonly Line[] {
   const { granted, strangers, limits, refused } = relay
   return [
     `relay: ${count(granted, 'connection')} with a grant, ${strangers} without, of ${limits.connections} (${limits.strangers} without); no place for ${refused.granted} and ${refused.strangers}`,
+  ]
+}
+
+/** @param cluster a server from before an update sends none. */
+function describeCluster({ cluster }: Partial<Pick<Status, 'cluster'>>, style: Style): readonly Line[] {
+  if (cluster === undefined) return []
+  const { usable, since, why, members, first, usedElsewhere, unknown } = cluster
+  const state = usable ? style.good(`usable since ${since}`) : style.bad(`not usable since ${since}: ${why ?? ''}`)
+  return [
+    line`cluster ${cluster.cluster}, node ${cluster.node}: ${state}`,
+    `  etcd at ${members.join(', ')}; ${count(first, 'packet')} first here, ${usedElsewhere} used at another node, ${unknown} without an answer`,
   ]
 }
 

@@ -67,6 +67,7 @@ describe('the unit', () => {
     for (const [program, memory] of [
       ['gnupg', 128],
       ['sender', 64],
+      ['cluster', 96],
     ])
       assert.ok(
         filled.value.includes(

@@ -14,7 +14,9 @@ const options = {
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
   receiver: { help: 'instead: the unit of the receiver, which the server then starts through systemd' },
   'receiver-socket': { help: 'instead: the socket by which the server asks for its receiver' },
-  helper: { help: 'instead: the unit of the helpers, which look up names, run gpg and deliver webhooks' },
+  helper: {
+    help: 'instead: the unit of the helpers, which look up names, run gpg, deliver webhooks and ask the cluster',
+  },
   'helper-socket': { help: 'instead: the socket by which the server asks for its helpers' },
   all: { value: 'FOLDER', help: 'write the unit, and those of the receiver and the helpers, into this folder' },
   gate: { help: 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up' },
@@ -52,6 +54,7 @@ const PROGRAMS = [
   ['dist/daemon/receiver.js', 'src/daemon/receiver/program.ts'],
   ['dist/daemon/gnupg.js', 'src/daemon/gnupg/program.ts'],
   ['dist/daemon/sender.js', 'src/daemon/sender/program.ts'],
+  ['dist/daemon/cluster.js', 'src/daemon/cluster/program.ts'],
 ] as const
 
 /** Where an administrator puts node, or a link to it that outlives an upgrade. */

@@ -57,6 +57,22 @@ test('each number once, and no address, user or port', () => {
   ])
 })
 
+test('a cluster', () => {
+  const cluster = {
+    ...{ cluster: 'front', node: 'web-1', members: ['10.0.0.1:2379'], usable: false, since: '2026-11-26T12:00:00Z' },
+    ...{ why: 'no answer', first: 5, usedElsewhere: 2, unknown: 1 },
+  }
+  assert.deepEqual(
+    lines({ ...status, cluster }).filter((line) => line.includes('cluster')),
+    [
+      'ghostport_cluster_usable 0',
+      'ghostport_cluster_claims_total{answer="first"} 5',
+      'ghostport_cluster_claims_total{answer="used"} 2',
+      'ghostport_cluster_claims_total{answer="unknown"} 1',
+    ],
+  )
+})
+
 test('what is not known has no value, and is not 0', () => {
   const { lastGranted: _, ...never } = status
   const text = lines({ ...never, grants: null, remembered: null }).join('\n')
@@ -73,7 +89,7 @@ test('promtool finds nothing to say about the metrics', () => {
 
 test('the alerts are valid, fire for what they are about, and not for a healthy server', () => {
   const tests = join(packaging, '..', 'test', 'support', 'alerts.yml')
-  assert.match(promtool(['check', 'rules', join(packaging, 'prometheus', 'ghostport.rules.yml')]), /SUCCESS: 9 rules/)
+  assert.match(promtool(['check', 'rules', join(packaging, 'prometheus', 'ghostport.rules.yml')]), /SUCCESS: 10 rules/)
   assert.match(promtool(['test', 'rules', tests]), /SUCCESS/)
 })
 

@@ -18,7 +18,8 @@ interface Metric {
 /** What of the status is measured. */
 export type Measured = Pick<
   Status,
-  'startedAt' | 'capturing' | 'stanzas' | 'remembered' | 'grants' | 'warnings' | 'counters' | 'lastGranted'
+  | ('startedAt' | 'capturing' | 'stanzas' | 'remembered' | 'grants' | 'warnings' | 'counters' | 'lastGranted')
+  | 'cluster'
 >
 
 /** @param version of ghostport. */
@@ -34,7 +35,7 @@ export function metricsText(status: Measured, version: string): string {
 }
 
 function metricsOf(status: Measured, version: string): readonly Metric[] {
-  const { counters, grants, lastGranted, remembered, warnings } = status
+  const { cluster, counters, grants, lastGranted, remembered, warnings } = status
   const { granted, refused, looked, dropped, elsewhere = 0, undecided } = counters
   return [
     gauge('ghostport_build_info', 'Version of the server; always 1.', [{ labels: { version }, value: 1 }]),
@@ -70,6 +71,18 @@ function metricsOf(status: Measured, version: string): readonly Metric[] {
     ]),
     gauge('ghostport_host_warnings', 'What is wrong with the firewall of the host, by code.', [
       ...countOf(warnings.flatMap(({ code, level }) => (level === 'warning' ? [code] : []))),
+    ]),
+    gauge('ghostport_cluster_usable', 'Whether the cluster answers. Absent: there is none.', [
+      ...(cluster === undefined ? [] : [{ value: cluster.usable ? 1 : 0 }]),
+    ]),
+    counter('ghostport_cluster_claims_total', 'What the cluster said of packets. Absent: there is none.', [
+      ...(cluster === undefined
+        ? []
+        : [
+            { labels: { answer: 'first' }, value: cluster.first },
+            { labels: { answer: 'used' }, value: cluster.usedElsewhere },
+            { labels: { answer: 'unknown' }, value: cluster.unknown },
+          ]),
     ]),
   ]
 }

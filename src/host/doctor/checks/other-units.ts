@@ -37,7 +37,10 @@ function evidenceOf(name: string, { active, sub, result, enabled }: UnitState): 
 /** By these the server asks systemd for its processes. PartOf= stops them with it; it lives on without them. */
 const SOCKETS = [
   ['ghostport-receiver.socket', 'the server gets no new receiver: if this one ends, no knock opens anything'],
-  ['ghostport-helper.socket', 'the server gets no helper: nobody looks up names, runs GnuPG or delivers webhooks'],
+  [
+    'ghostport-helper.socket',
+    'the server gets no helper: nobody looks up names, runs GnuPG, delivers webhooks or asks the cluster',
+  ],
 ] as const
 
 function sockets(states: Units): readonly Finding[] {

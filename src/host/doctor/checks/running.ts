@@ -44,6 +44,13 @@ export const running = defineCheck({
           evidence: [error ?? 'no reason given'],
           cure: mend,
         })
+      if (found.status.cluster?.usable === false)
+        findings.push({
+          severity: 'error',
+          text: 'the cluster does not answer, so knocks are refused',
+          evidence: [`${found.status.cluster.why ?? 'no reason given'}, since ${found.status.cluster.since}`],
+          cure: { advice: 'look at etcd, and at the way to it: docs/CLUSTER.md has a table of failures' },
+        })
       return judged(findings, `process ${warden} receives packets since ${startedAt}`)
     }),
 })
