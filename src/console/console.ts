@@ -74,6 +74,10 @@ export async function openConsole(
       if (watch === undefined) throw new Error('the console has not begun')
       return watch
     },
+    history(): History {
+      if (history === undefined) throw new Error('the console has not begun')
+      return history
+    },
   }
   const http = await openHttpServer({
     listen: config.listen.map((at) => listenAt(at, certificate.value)),

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { jsonLine } from '../bytes/text.ts'
+import { failureKinds } from '../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
 import { type KeptEvent, keptEvent, type NewEvent, textOf } from './event.ts'
@@ -44,6 +45,8 @@ export interface EventRow {
   readonly verdict: string | undefined
   readonly code: string | undefined
   readonly source: string | undefined
+  /** Refusals that the server did not log one by one: code → how many. */
+  readonly counts: Readonly<Record<string, number>> | undefined
 }
 
 export class History {
@@ -66,7 +69,8 @@ export class History {
     this.#move = database.prepare('INSERT OR REPLACE INTO place (one, server, number) VALUES (1, ?, ?)')
     this.#before = database.prepare('SELECT id, json FROM events WHERE id < ? ORDER BY id DESC LIMIT ?')
     this.#rows = database.prepare(
-      'SELECT id, at, verdict, code, source FROM events WHERE id < ? ORDER BY id DESC LIMIT ?',
+      `SELECT id, at, verdict, code, source, CASE WHEN verdict IS NULL AND instr(json, '"suppressed"') THEN json END AS json
+       FROM events WHERE id < ? ORDER BY id DESC LIMIT ?`,
     )
     this.#last = Number(database.prepare('SELECT max(id) AS last FROM events').get()?.['last'] ?? 0)
   }
@@ -146,12 +150,13 @@ export class History {
   }
 
   rowsBefore(before: number, most: number): readonly EventRow[] {
-    return this.#rows.all(before, most).map(({ id, at, verdict, code, source }) => ({
+    return this.#rows.all(before, most).map(({ id, at, verdict, code, source, json }) => ({
       id: Number(id),
       at: Number(at),
       verdict: verdict === null ? undefined : String(verdict),
       code: code === null ? undefined : String(code),
       source: source === null ? undefined : String(source),
+      counts: json === null ? undefined : countsOf(JSON.parse(String(json)) as KeptEvent),
     }))
   }
 
@@ -162,4 +167,15 @@ export class History {
 
 function eventOf(row: Readonly<Record<string, unknown>>): KeptEvent {
   return JSON.parse(String(row['json'])) as KeptEvent
+}
+
+/** As the journal of the server writes it: `suppressed`, with `counts`. */
+function countsOf(event: KeptEvent): Readonly<Record<string, number>> {
+  const { counts } = event
+  if (event.event !== 'suppressed' || typeof counts !== 'object' || counts === null) return {}
+  return Object.fromEntries(
+    Object.entries(counts).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number' && Object.hasOwn(failureKinds, entry[0]),
+    ),
+  )
 }

@@ -7,6 +7,8 @@ import { seconds } from '../units.ts'
 import type { AccountBook } from './account-book.ts'
 import { failureReply, refusal } from './answers.ts'
 import { accountAnswer, Gatekeeper, replyDone, sessionAnswer } from './gatekeeper.ts'
+import type { History } from './history.ts'
+import { historyRoutes } from './history-routes.ts'
 import type { Login, LoginOutcome } from './login.ts'
 import type { ServerLine } from './server-line.ts'
 import type { ServerWatch } from './server-watch.ts'
@@ -19,6 +21,7 @@ export interface ConsoleParts {
   readonly login: Login
   /** There from the second step on: before, nothing is answered. */
   readonly watch: () => ServerWatch
+  readonly history: () => History
   readonly line: ServerLine
   readonly clock: Clock
 }
@@ -38,7 +41,12 @@ const readWord = record({ word: text({ max: 200 }) }, {})
 
 export function consoleRoutes(parts: ConsoleParts): readonly Route[] {
   const gate = new Gatekeeper(parts.book, parts.sessions)
-  return [...loginRoutes(parts, gate), streamRoute(parts, gate), ...grantRoutes(parts, gate)]
+  return [
+    ...loginRoutes(parts, gate),
+    streamRoute(parts, gate),
+    ...grantRoutes(parts, gate),
+    ...historyRoutes(parts.history, gate),
+  ]
 }
 
 function loginRoutes({ sessions, login, clock }: ConsoleParts, gate: Gatekeeper): readonly Route[] {

@@ -139,6 +139,7 @@ export class ServerWatch {
     const asked = await line.ask({ ask: 'events', after })
     if (!asked.ok) {
       this.#status = undefined
+      this.look()
       return -1
     }
     // On a new line, perhaps another server answered than the one that was asked when it started.

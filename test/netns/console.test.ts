@@ -8,7 +8,7 @@ import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { readAudit } from '../../src/audit-log/verify.ts'
-import { ConsoleProcess, type StreamMessage } from '../support/console.ts'
+import { type Answer, ConsoleProcess, type StreamMessage } from '../support/console.ts'
 import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { must } from '../support/results.ts'
@@ -202,13 +202,47 @@ describe('the console', { skip: netnsUnavailable(), concurrency: 1 }, () => {
     assert.match(console.run('account', 'list').stdout, /^ada {2}administrator {2}has no second factor$/m)
   })
 
+  it('what was is kept: paged, summed, exported, and there after the console was killed', async () => {
+    knock(client, SERVER, '-A', 'tcp/23', '-a', '10.9.0.1')
+    await daemon.until(({ code }) => code === 'ACCESS_PORT_DENIED')
+    await enter()
+    const token = await console.login('ada')
+    const ask = async (path: string) => await console.ask(path, { token })
+    const found = async (): Promise<Answer> => {
+      for (let tries = 0; tries < 100; tries++) {
+        const page = await ask('/v1/history?verdict=granted&user=alice&limit=1')
+        if ((page.json['events'] as unknown as unknown[]).length === 1) return page
+      }
+      assert.fail('no such event')
+    }
+    const { json } = await found()
+    const [event] = json['events'] as unknown as { id: number; for: string }[]
+    assert.equal(event?.for, '10.9.0.1')
+    const refusals = await ask('/v1/refusals?step=3600')
+    assert.deepEqual(refusals.json['codes'], [{ code: 'ACCESS_PORT_DENIED', count: 1 }])
+    const csv = await ask('/v1/history/export?format=csv&verdict=refused')
+    assert.match(
+      csv.text,
+      /^id,at,level,event,verdict,code,[^\r]*\r\n\d+,20[^\r]*,refused,ACCESS_PORT_DENIED,[^\r]*\r\n$/,
+    )
+    assert.match(csv.headers['content-disposition'] ?? '', /^attachment/)
+    for (const path of ['/v1/history?limit=501', '/v1/history?before=x', '/v1/history/export?format=exe'])
+      assert.equal((await ask(path)).status, 400)
+    await console.stop('SIGKILL')
+    await console.start()
+    const again = await console.login('ada')
+    assert.equal((await console.ask('/v1/session', { token })).status, 401)
+    const page = await console.ask('/v1/history?verdict=granted&user=alice&limit=1', { token: again })
+    assert.deepEqual((page.json['events'] as unknown as { id: number }[])[0]?.id, event?.id)
+  })
+
   it('a server that starts again is told, and its events are there', async () => {
     const token = await console.login('ada')
     const stream = await console.stream(token)
-    await stream.until(({ event }) => event === 'hello')
+    const hello = await stream.until(({ event }) => event === 'hello')
     await daemon.restart()
-    await stream.until(({ event, data }) => event === 'server' && data['state'] === 'away')
-    const isUpAgain = (one: StreamMessage): boolean => one.event === 'server' && one.data['state'] === 'up'
+    const isUpAgain = ({ event, data }: StreamMessage): boolean =>
+      event === 'server' && data['state'] === 'up' && data['since'] !== hello.data['server']?.['since']
     await stream.until(isUpAgain)
     await stream.until(({ event, data }) => event === 'events' && /the server started again/.test(JSON.stringify(data)))
     await stream.until(({ event, data }) => event === 'events' && /"event":"ready"/.test(JSON.stringify(data)))

@@ -5,9 +5,8 @@ export const consolePagePermissions: PagePermissions = {
   content: {
     'script-src': "'self'",
     'style-src': "'self'",
-    'img-src': "'self' blob: data:",
+    'img-src': "'self'",
     'connect-src': "'self'",
   },
-  trustedTypes: ['ghostport'],
   powers: ['publickey-credentials-create', 'publickey-credentials-get'],
 }

@@ -1,0 +1,30 @@
+/** The history as a file. Its texts come from packets: what a spreadsheet takes for a formula gets a quote before it. */
+import { jsonLine } from '../bytes/text.ts'
+import type { KeptEvent } from './event.ts'
+
+export type ExportFormat = 'csv' | 'jsonl'
+
+/** Columns of their own; all other fields are in the last one, as JSON. */
+const COLUMNS = [
+  ...(['id', 'at', 'level', 'event', 'verdict', 'code', 'reason', 'detail', 'source', 'user', 'name'] as const),
+  ...(['grant', 'for', 'via', 'lifetime'] as const),
+] as const
+const NAMED: ReadonlySet<string> = new Set(COLUMNS)
+
+export const CSV_HEAD = `${[...COLUMNS, 'more'].join(',')}\r\n`
+
+export function exportLine(event: KeptEvent, format: ExportFormat): string {
+  if (format === 'jsonl') return `${jsonLine(event)}\n`
+  const more = Object.fromEntries(Object.entries(event).filter(([name]) => !NAMED.has(name)))
+  const cells = [...COLUMNS.map((name) => event[name]), Object.keys(more).length === 0 ? undefined : more]
+  return `${cells.map(cell).join(',')}\r\n`
+}
+
+/** RFC 4180. @returns a cell that no spreadsheet calculates. */
+export function cell(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  if (typeof value === 'number') return `${value}`
+  const whole = typeof value === 'string' ? value : jsonLine(value)
+  const text = /^[\s]*[=+\-@\t\r]/.test(whole) ? `'${whole}` : whole
+  return /[",\r\n;]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
