@@ -34,8 +34,11 @@ const readKnock = record(
     at: integer({ min: 0, max: 253_402_300_799 }),
     stanza: name,
     server: text({ max: 300 }),
-    /** `sent`: whether it opened is not known. */
-    outcome: either(literal('open'), literal('already'), literal('sent'), literal('failed')),
+    /** `sent`: what came of it is not known. `granted`, and `closed` perhaps: the server says so. */
+    outcome: either(
+      either(literal('open'), literal('already'), literal('sent')),
+      either(literal('failed'), literal('granted'), literal('closed')),
+    ),
   },
   {
     code: text({ max: 60 }),

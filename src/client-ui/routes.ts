@@ -73,7 +73,15 @@ const readChange = record(
 )
 const readNamed = record({ name }, {})
 const readRemoval = record({ revision, name }, {})
-const readKnock = record({ name, wait: yesNo }, { allow: text({ max: 60 }), timeout: integer({ min: 1, max: 65_535 }) })
+const readKnock = record(
+  { name, wait: yesNo },
+  {
+    allow: text({ max: 60 }),
+    timeout: integer({ min: 1, max: 65_535 }),
+    close: yesNo,
+    passphrase: text({ max: 1_000 }),
+  },
+)
 const readProgram = record({ name, argv: readArgv }, {})
 const readRun = record({ name, argv: readArgv, address, port }, {})
 const readNothing = record({}, {})
@@ -186,10 +194,12 @@ export function uiRoutes(parts: UiParts): readonly Route[] {
           }
           try {
             const done = await knockWith(book.file, body, tell, signal)
-            const remembered = kept.remember(done)
-            if (!remembered.ok) tell({ event: 'note', detail: remembered.failure.detail })
-            if (done.outcome === 'open' || done.outcome === 'already') await afterwards(done.stanza, done, tell)
-            tell({ event: 'end', outcome: done.outcome, at: done.at, now: systemClock.now() })
+            if (done !== undefined) {
+              const remembered = kept.remember(done)
+              if (!remembered.ok) tell({ event: 'note', detail: remembered.failure.detail })
+              if (done.outcome === 'open' || done.outcome === 'already') await afterwards(done.stanza, done, tell)
+              tell({ event: 'end', outcome: done.outcome, at: done.at, now: systemClock.now() })
+            }
             await writing
           } finally {
             knocks--

@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeKeyring } from '../support/gnupg.ts'
 import { ask, launch, startUi, type UiProcess, type UiTree, uiTree } from '../support/ui.ts'
 
 const KEY = Buffer.alloc(32, 7).toString('base64')
@@ -284,6 +285,51 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     assert.match((await ask(ui.origin, '/api/history', { headers: { authorization: `Bearer ${token}` } })).text, /\[\]/)
   })
 
+  it('a passphrase of GnuPG is asked for, goes to gpg alone, and is kept nowhere', async (t) => {
+    const keyring = makeKeyring(['server2048'])
+    t.after(() => keyring.remove())
+    const secret = 'sesame of the page'
+    const locked = ['--pinentry-mode', 'loopback', '--passphrase', secret, '--quick-gen-key', 'me@x.test', 'ed25519']
+    keyring.gpg(...locked)
+    const folder = mkdtempSync(join(tmpdir(), 'ghostport-gpg-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    const seen = join(folder, 'seen')
+    writeFileSync(join(folder, 'gpg'), `#!/bin/sh\n{ echo "$@"; env; } >> ${seen}\nexec /usr/bin/gpg "$@"\n`, {
+      mode: 0o755,
+    })
+    const lines = ['[gnu]', 'SPA_SERVER 127.0.0.1', 'ACCESS tcp/1', 'ALLOW_IP 192.0.2.1', 'USE_GPG Y']
+    const gnupg = ['GPG_RECIPIENT server2048@spa.test', 'GPG_SIGNER me@x.test', `GPG_HOMEDIR ${keyring.home}`]
+    const ui = await started(t, `${[...lines, ...gnupg, `GPG_EXE ${join(folder, 'gpg')}`].join('\n')}\n`)
+    const token = await launch(ui)
+    const knock = async (passphrase?: string) => {
+      const { text } = await post(ui, token, '/api/knock', {
+        name: 'gnu',
+        wait: false,
+        ...(passphrase && { passphrase }),
+      })
+      const [first] = text.trim().split('\n')
+      return JSON.parse(first ?? '') as { event: string; code?: string; asks?: string; detail?: string }
+    }
+    const asked = await knock()
+    assert.deepEqual(
+      [asked.event, asked.code, asked.asks],
+      ['failed', 'KEY_MISSING', 'Passphrase of the GnuPG key me@x.test'],
+    )
+    assert.ok(!existsSync(join(ui.home, '.local/state/ghostport/history.json')), 'to be asked is no knock')
+    const wrong = await knock('another one')
+    assert.deepEqual([wrong.code, wrong.asks], ['GNUPG_FAILED', 'Passphrase of the GnuPG key me@x.test'])
+    assert.match(wrong.detail ?? '', /passphrase of “me@x.test” is wrong/)
+    const right = await knock(secret)
+    assert.equal(right.event, 'sent', JSON.stringify(right))
+    const told = readFileSync(seen, 'utf8')
+    assert.match(told, /--encrypt/)
+    for (const each of [secret, 'another one']) {
+      assert.ok(!told.includes(each), 'in no argument and no environment')
+      const history = readFileSync(join(ui.home, '.local/state/ghostport/history.json'), 'utf8')
+      assert.ok(!history.includes(each) && !readFileSync(`/proc/${ui.child.pid}/environ`, 'latin1').includes(each))
+    }
+  })
+
   it('tells the browser nothing but the path of the file', async (t) => {
     const home = homeOf(t)
     const [log, folder] = [join(home, 'log'), join(home, 'bin')]
@@ -342,6 +388,34 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     await post(ui, token, '/api/stanza', { revision: linked.revision, name: 'first', rename: 'second', settings: [] })
     assert.ok(lstatSync(file).isSymbolicLink())
     assert.match(readFileSync(elsewhere, 'utf8'), /^\[second\]\n/)
+  })
+
+  it('several at once: each has its own page and token, and notices what the other has changed', async (t) => {
+    const home = homeOf(t)
+    const [one, other] = [await startUi(tree, home), await startUi(tree, home)]
+    t.after(() => Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]))
+    const [first, second] = [await launch(one), await launch(other)]
+    assert.notEqual(one.origin, other.origin)
+    const stolen = await ask(other.origin, '/api/state', { headers: { authorization: `Bearer ${first}` } })
+    assert.equal(stolen.status, 401)
+    const { revision } = await stateOf(other, second)
+    const settings = [{ name: 'ACCESS', value: 'tcp/23' }]
+    const made = await post(one, first, '/api/stanza', {
+      ...{ revision: (await stateOf(one, first)).revision, name: 'office', settings },
+    })
+    assert.equal(made.status, 200)
+    const late = await post(other, second, '/api/remove', { revision, name: 'home' })
+    assert.equal(late.status, 409)
+    for (const [ui, token] of [
+      [one, first],
+      [other, second],
+    ] as const)
+      await post(ui, token, '/api/knock', { name: 'office', wait: false, allow: '192.0.2.1' })
+    const history = await ask(one.origin, '/api/history', { headers: { authorization: `Bearer ${first}` } })
+    assert.equal((JSON.parse(history.text) as { knocks: object[] }).knocks.length, 2)
+    one.child.kill('SIGINT')
+    await one.ended
+    assert.equal((await stateOf(other, second)).stanzas.length, 2)
   })
 
   it('ends when the last page is closed, and leaves nothing behind', async (t) => {

@@ -29,7 +29,7 @@ export interface Knock {
   readonly at: number
   readonly stanza: string
   readonly server: string
-  readonly outcome: 'open' | 'already' | 'sent' | 'failed'
+  readonly outcome: 'open' | 'already' | 'sent' | 'failed' | 'granted' | 'closed'
   readonly code?: string
   readonly detail?: string
   readonly address?: string
@@ -84,7 +84,23 @@ export interface Going {
     /** Milliseconds since 1970. */
     readonly at: number
   }
-  readonly failure?: Failed & { readonly causes: readonly string[] }
+  /** It was to close, and not to open. */
+  readonly closes?: true
+  /** What the server says, where a gateway brought it. */
+  readonly receipt?: {
+    readonly verdict: 'open' | 'done' | 'closed'
+    readonly seconds: number | null
+    /** Milliseconds since 1970. */
+    readonly at: number
+    /** Another device. */
+    readonly allow?: string
+  }
+  /** After a closing knock. */
+  readonly tried?: OpenPort & { readonly isShut: boolean }
+  /** With what to try again, once a passphrase is typed. */
+  readonly retry?: More
+  /** `asks`: for the passphrase of this key. */
+  readonly failure?: Failed & { readonly causes: readonly string[]; readonly asks?: string }
   readonly program?: {
     readonly state: 'ask' | 'started' | 'failed'
     readonly argv?: readonly string[]
@@ -128,21 +144,51 @@ function pauseOf(seconds: number): number {
 type Event =
   | { event: 'sent'; number: number; packets: { address: string; port: number; error: string | null }[] }
   | ({ event: 'open' } & Omit<NonNullable<Going['open']>, 'at' | 'isOurs'>)
-  | { event: 'failed'; code: string; detail: string; suggestion: string | null; causes: string[] }
+  | { event: 'receipt'; verdict: 'open' | 'done' | 'closed'; seconds: number | null }
+  | { event: 'tried'; address: string; port: number; isShut: boolean }
+  | { event: 'failed'; code: string; detail: string; suggestion: string | null; causes: string[]; asks?: string }
   | ({ event: 'program' } & NonNullable<Going['program']>)
   | { event: 'end' | 'note' }
 
-export async function knock(name: string, more: { allow?: string; timeout?: number } = {}): Promise<void> {
+/** What is asked for besides the stanza. */
+export interface More {
+  readonly allow?: string
+  readonly timeout?: number
+  readonly close?: true
+  /** Of the GnuPG key that signs. Kept as long as this page is open, for the next knocks with the stanza. */
+  readonly passphrase?: string
+}
+
+const passphrases = new Map<string, string>()
+
+export async function knock(name: string, more: More = {}): Promise<void> {
   if (going.value.get(name)?.isOver === false) return
+  if (more.passphrase !== undefined) passphrases.set(name, more.passphrase)
+  const passphrase = passphrases.get(name)
+  if (more.close === true) keepOpen(name, false)
   const set = (part: Partial<Going>): void => {
     const before = going.value.get(name) ?? { isOver: false, since: Date.now(), knocks: 0, sentTo: [] }
     going.value = new Map(going.value).set(name, { ...before, ...part })
   }
+  /** Nothing is open any more. */
+  const shut = (): void => {
+    const { open: _, ...rest } = going.value.get(name) ?? { isOver: false, since: Date.now(), knocks: 0, sentTo: [] }
+    going.value = new Map(going.value).set(name, rest)
+  }
   const before = going.value.get(name)?.open
-  const { open: _, failure: __, program: ___, ...earlier } = going.value.get(name) ?? {}
-  going.value = new Map(going.value).set(name, { ...earlier, isOver: false, since: Date.now(), knocks: 0, sentTo: [] })
+  // While it is asked for again or closed, it stays open.
+  const still = isLasting(before) && before !== undefined ? { open: before } : {}
+  const closes = more.close === true ? { closes: more.close } : {}
+  going.value = new Map(going.value).set(name, {
+    ...{ isOver: false, since: Date.now(), knocks: 0, sentTo: [], ...still, ...closes },
+  })
   clearTimeout(again.get(name))
-  const body = { name, wait: more.allow === undefined, ...more }
+  const body = {
+    name,
+    wait: more.allow === undefined && more.close !== true,
+    ...more,
+    ...(passphrase !== undefined && { passphrase }),
+  }
   const failed = await lines('/api/knock', body, (event: Event) => {
     if (event.event === 'sent') {
       const left = event.packets.filter(({ error }) => error === null)
@@ -155,9 +201,19 @@ export async function knock(name: string, more: { allow?: string; timeout?: numb
           name,
           setTimeout(() => void knock(name, more), pauseOf(open.seconds)),
         )
+    } else if (event.event === 'receipt') {
+      const { verdict, seconds } = event
+      const allow = more.allow === undefined ? {} : { allow: more.allow }
+      set({ receipt: { verdict, seconds, at: Date.now(), ...allow } })
+      if (verdict === 'closed') shut()
+    } else if (event.event === 'tried') {
+      const { event: _, ...tried } = event
+      set({ tried })
+      if (tried.isShut) shut()
     } else if (event.event === 'failed') {
       const { event: _, ...failure } = event
-      set({ failure: { sentence: '', ...failure } })
+      if (failure.asks !== undefined) passphrases.delete(name)
+      set({ failure: { sentence: '', ...failure }, retry: more })
     } else if (event.event === 'program') {
       const { event: _, ...program } = event
       set({ program })

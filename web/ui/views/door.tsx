@@ -9,7 +9,7 @@ import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { clockTime, countdown, now } from '../../shared/now.ts'
 import { Ring } from '../../shared/ring.tsx'
-import { type Going, going, keepOpen, keptOpen, knock, rc, run, type Stanza, stanzaOf } from '../state.ts'
+import { type Going, going, keepOpen, keptOpen, knock, type More, rc, run, type Stanza, stanzaOf } from '../state.ts'
 import { addressOf } from '../where.ts'
 
 export function Door({ name }: { readonly name: string }): JSX.Element {
@@ -18,8 +18,12 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
   if (stanza === undefined) return <Notice kind="bad" title="There is no such stanza." />
   const now_ = going.value.get(name)
   const isBusy = now_?.isOver === false
+  const isOpen = now_?.open !== undefined || now_?.receipt?.verdict === 'open'
   const allow = other.value.trim()
   const open = () => void knock(name, allow === '' ? {} : { allow })
+  const close = () => {
+    if (!isBusy && stanza.problem === undefined) void knock(name, { close: true, ...(allow === '' ? {} : { allow }) })
+  }
   return (
     <>
       <div>
@@ -38,7 +42,7 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
           aria-disabled={isBusy || stanza.problem !== undefined}
           onClick={isBusy || stanza.problem !== undefined ? undefined : open}
         >
-          {isBusy ? 'Knocking…' : now_?.open === undefined ? 'Open' : 'Knock again'}
+          {isBusy ? 'Knocking…' : now_?.open === undefined ? 'Open' : 'Extend'}
         </button>
         <div role="status" class="stack">
           {now_ !== undefined && <Outcome name={name} known={now_} />}
@@ -46,6 +50,11 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
         {/* Not in the region that is read out: it changes each second. */}
         {now_?.open !== undefined && now_.open.seconds !== null && (
           <Left from={now_.open.at} seconds={now_.open.seconds} />
+        )}
+        {isOpen && (
+          <button class="button" type="button" aria-disabled={isBusy} onClick={close}>
+            Close now
+          </button>
         )}
         {now_?.open !== undefined && now_.open.seconds !== null && (
           <label class="check">
@@ -59,15 +68,27 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
         )}
         <Facts stanza={stanza} />
         <details>
-          <summary>For another device</summary>
-          <Field
-            id="allow"
-            label="Its address"
-            hint="As the server sees it. The port is then not tried from here."
-            value={other.value}
-            onInput={(value) => (other.value = value)}
-            mono
-          />
+          <summary>More</summary>
+          <div class="stack">
+            <Field
+              id="allow"
+              label="For another device: its address"
+              hint="As the server sees it. The port is then not tried from here. Through a gateway, the server says what came of it."
+              value={other.value}
+              onInput={(value) => (other.value = value)}
+              mono
+            />
+            {!isOpen && (
+              <button
+                class="button"
+                type="button"
+                aria-disabled={isBusy || stanza.problem !== undefined}
+                onClick={close}
+              >
+                Close what may be open
+              </button>
+            )}
+          </div>
         </details>
       </section>
       <div class="row">
@@ -83,9 +104,25 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
 }
 
 function Outcome({ name, known }: { readonly name: string; readonly known: Going }): JSX.Element {
-  const { open, failure, sentTo, knocks, isOver, program } = known
+  const { open, failure, sentTo, knocks, isOver, program, receipt, closes, retry = {} } = known
+  if (failure?.asks !== undefined)
+    return <AskPassphrase name={name} asks={failure.asks} detail={failure.detail} retry={retry} />
+  if (closes === true && failure === undefined) return <Closing known={known} />
   return (
     <>
+      {receipt?.verdict === 'open' && (
+        <Notice
+          kind="good"
+          title={
+            receipt.seconds === null
+              ? 'Open, says the server.'
+              : `Open until ${clockTime(receipt.at + 1000 * receipt.seconds)}, says the server.`
+          }
+        >
+          {receipt.allow !== undefined && `For ${receipt.allow}.`}
+        </Notice>
+      )}
+      {receipt?.verdict === 'done' && <Notice kind="good" title="Done, says the server." />}
       {failure !== undefined && (
         <Notice kind="bad" title={failure.detail}>
           {failure.suggestion !== null && <p>Perhaps: {failure.suggestion}</p>}
@@ -118,7 +155,7 @@ function Outcome({ name, known }: { readonly name: string; readonly known: Going
           </p>
         </Notice>
       )}
-      {open === undefined && failure === undefined && sentTo.length > 0 && (
+      {open === undefined && failure === undefined && receipt === undefined && sentTo.length > 0 && (
         <Notice kind="info" title={isOver ? 'Sent. Whether it opened is not known.' : 'Sent. Trying the port…'}>
           {sentTo.join(', ')}
           {knocks > 1 && `, ${knocks} times`}
@@ -128,6 +165,67 @@ function Outcome({ name, known }: { readonly name: string; readonly known: Going
         <AfterwardsOf program={program} onRun={() => void run(name, program.argv ?? [], open)} />
       )}
     </>
+  )
+}
+
+/** A closing knock: what proves it, and what does not. */
+function Closing({ known }: { readonly known: Going }): JSX.Element {
+  const { receipt, tried, isOver } = known
+  if (receipt?.verdict === 'closed')
+    return (
+      <Notice kind="good" title="Closed, says the server.">
+        Connections that are open go on.
+      </Notice>
+    )
+  if (tried?.isShut === true)
+    return (
+      <Notice kind="good" title={`Closed: port ${tried.port} of ${tried.address} does not answer any more.`}>
+        Connections that are open go on.
+      </Notice>
+    )
+  if (tried !== undefined)
+    return (
+      <Notice kind="warn" title={`Port ${tried.port} of ${tried.address} still answers.`}>
+        Another user at the same address may have it open. An older server does not know such a request: the port then
+        closes at its time.
+      </Notice>
+    )
+  return (
+    <Notice kind="info" title={isOver ? 'Sent. Whether it closed is not known.' : 'Sent. Trying the port…'}>
+      It closes at its time in any case.
+    </Notice>
+  )
+}
+
+/** It goes to gpg by a pipe: no command line, no environment and no file has it. */
+function AskPassphrase(props: {
+  readonly name: string
+  readonly asks: string
+  readonly detail: string
+  readonly retry: More
+}): JSX.Element {
+  const passphrase = useSignal('')
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (passphrase.value !== '') void knock(props.name, { ...props.retry, passphrase: passphrase.value })
+      }}
+    >
+      {!props.detail.endsWith(': type it') && <Notice kind="bad" title={props.detail} />}
+      <Field
+        id="passphrase"
+        label={props.asks}
+        hint="Kept as long as this page is open, and in no file."
+        type="password"
+        value={passphrase.value}
+        onInput={(value) => (passphrase.value = value)}
+      />
+      <button class="button first" type="submit">
+        Go on
+      </button>
+    </form>
   )
 }
 

@@ -7,7 +7,10 @@ import { type Answer, call } from '../api.ts'
 import { type Knock, stanzaOf } from '../state.ts'
 import { addressOf } from '../where.ts'
 
-const WORDS = { open: 'opened', already: 'was open before', sent: 'sent', failed: 'failed' } as const
+const WORDS = {
+  ...{ open: 'opened', already: 'was open before', sent: 'sent', failed: 'failed' },
+  ...{ granted: 'opened, says the server', closed: 'closed' },
+} as const
 
 interface Knocks {
   readonly knocks: readonly Knock[]
