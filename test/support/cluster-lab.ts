@@ -47,7 +47,8 @@ export class ClusterLab implements AsyncDisposable {
       hub.must(['nft', '-f', '-'], {
         input: `table bridge faults {
           set apart { type ifname . ifname; }
-          chain forward { type filter hook forward priority 0; iifname . oifname @apart drop; }
+          chain loss { }
+          chain forward { type filter hook forward priority 0; iifname . oifname @apart drop; jump loss; }
         }\n`,
       })
       const plug = async (name: string, address: string): Promise<LabHost> => {
@@ -107,9 +108,18 @@ export class ClusterLab implements AsyncDisposable {
     this.#switch.must(['nft', 'add', 'element', 'bridge', 'faults', 'apart', `{ ${elements} }`])
   }
 
+  /** So many frames of a hundred are lost, of all that passes. */
+  lose(percent: number): void {
+    this.#switch.must(['nft', 'flush', 'chain', 'bridge', 'faults', 'loss'])
+    if (percent === 0) return
+    const rule = `numgen random mod 100 < ${percent} drop`.split(' ')
+    this.#switch.must(['nft', 'add', 'rule', 'bridge', 'faults', 'loss', ...rule])
+  }
+
   /** Everything passes again. */
   heal(): void {
     this.#switch.must(['nft', 'flush', 'set', 'bridge', 'faults', 'apart'])
+    this.#switch.must(['nft', 'flush', 'chain', 'bridge', 'faults', 'loss'])
   }
 
   /** Waits until each node says that the cluster is usable. */

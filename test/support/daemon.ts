@@ -83,6 +83,7 @@ export class Daemon {
   readonly #host: Host
   readonly #argv: readonly string[]
   #program: Program
+  #before = ''
 
   /** Starts it and waits until packets are being received. */
   static async start(net: Network, host: Host, settings: DaemonSettings): Promise<Daemon> {
@@ -135,6 +136,11 @@ export class Daemon {
     return this.#program
   }
 
+  /** Also of the runs before {@link again}. */
+  get allEvents(): readonly LogEvent[] {
+    return eventsIn(this.#before + this.#program.output)
+  }
+
   get events(): readonly LogEvent[] {
     return eventsIn(this.#program.output)
   }
@@ -174,6 +180,7 @@ export class Daemon {
 
   /** Starts it again after its end. */
   async again(): Promise<void> {
+    this.#before += `${this.#program.output}\n`
     this.#program = this.#host.start(this.#argv)
     await this.ready()
   }

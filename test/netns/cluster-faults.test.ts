@@ -1,0 +1,13 @@
+/** A short run under faults: `npm run cluster-faults` has the long one. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runFaults } from '../support/cluster-faults.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+test('no packet is accepted twice in a cluster under faults', { skip: netnsUnavailable() }, async () => {
+  const { faults, sent, accepted, struck } = await runFaults({ packets: 1000, copies: 2, seed: 20_261_126 })
+  assert.deepEqual(faults, [])
+  assert.ok(sent >= 4000)
+  assert.ok(accepted > 100, `only ${accepted} were accepted, with ${JSON.stringify(struck)}`)
+  assert.ok(Object.keys(struck).length >= 3)
+})
