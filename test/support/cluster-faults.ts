@@ -1,6 +1,6 @@
 /**
- * A cluster under faults, in the manner of Jepsen: real etcd, real daemons, real kernels. Each packet is sent to several
- * nodes at once, and again later, while members and nodes are cut off, killed, stopped and started again.
+ * A cluster under faults, in the manner of Jepsen: real etcd, real daemons, real kernels. Each packet is sent to
+ * several nodes at once, and again later, while members and nodes are cut off, killed, stopped and started again.
  */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'

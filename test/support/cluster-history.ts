@@ -1,8 +1,8 @@
 /**
  * What happened to packets in a cluster, and whether that may be. Pure: the runner records, and this judges.
  *
- * The promise: each packet is accepted at most once in the whole cluster, and each acceptance has a claim in etcd of the
- * node that accepted.
+ * The promise: each packet is accepted at most once in the whole cluster, and each acceptance has a claim in etcd of
+ * the node that accepted.
  */
 
 export interface Acceptance {

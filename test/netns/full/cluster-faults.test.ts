@@ -1,6 +1,6 @@
 /**
- * The long run under faults: 10 000 packets, some 130 000 copies. The seed is that of CLUSTER_SEED, or of the time; it is
- * told, so that a run can be repeated.
+ * The long run under faults: 10 000 packets, some 130 000 copies. The seed is that of CLUSTER_SEED, or of the time. It
+ * is told, so that a run can be repeated.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
