@@ -1,30 +1,17 @@
 /** `ghostport ui` as a process of its own, with the page that the build makes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { buildUi } from '../../web/build-ui.mjs'
+import { type BuiltTree, builtTree } from './built-tree.ts'
 import type { Host } from './netns.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+/** With `dist/web/ui`. */
+export type UiTree = BuiltTree
 
-/** This tree with a built page: `dist/web/ui`. The sources see it, since Node.js is told not to follow the links. */
-export interface UiTree extends Disposable {
-  /** Node.js and its first words: those of `ghostport` follow. */
-  readonly command: readonly string[]
-}
-
-export async function uiTree(): Promise<UiTree> {
-  const folder = mkdtempSync(join(tmpdir(), 'ghostport-ui-tree-'))
-  for (const name of ['src', 'node_modules', 'package.json']) symlinkSync(join(root, name), join(folder, name))
-  await buildUi(join(folder, 'dist', 'web', 'ui'))
-  const flags = ['--preserve-symlinks', '--preserve-symlinks-main', '--conditions=ghostport-source']
-  return {
-    command: [process.execPath, ...flags, join(folder, 'src', 'cli', 'ghostport.ts')],
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  }
+export function uiTree(): Promise<UiTree> {
+  return builtTree('ui', buildUi)
 }
 
 export interface UiProcess extends AsyncDisposable {

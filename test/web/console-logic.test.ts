@@ -107,6 +107,12 @@ describe('an event in plain words', () => {
       'Granted',
       'tcp/22 is open. The rules of the host still drop it.',
     ],
+    [
+      { verdict: 'granted', closes: 'tcp/22', ended: 1, for: '192.0.2.7' },
+      'Closed',
+      'tcp/22 was closed by the client, for 192.0.2.7: 1 grant ended.',
+    ],
+    [{ verdict: 'granted', command: 'id', for: '192.0.2.7' }, 'Granted', 'A command runs (id) for 192.0.2.7.'],
     [{ verdict: 'refused', code: 'SPA_REPLAYED' }, 'Refused', 'This packet was used before.'],
     [
       { verdict: 'refused', code: 'ACCESS_PORT_DENIED', detail: 'tcp/23' },
@@ -162,7 +168,9 @@ describe('a list of thousands', () => {
     const { from, to } = windowOf(5000, -100_000, 50, 800)
     assert.ok(from === 1992 && to === 2024, `${from} ${to}`)
     // Scrolled past its end, after rows went.
-    assert.deepEqual(windowOf(3, -100_000, 50, 800), { from: 2, to: 3 })
+    assert.deepEqual(windowOf(300, -100_000, 50, 800), { from: 299, to: 300 })
+    // Few are all drawn.
+    assert.deepEqual(windowOf(3, -100_000, 50, 800), { from: 0, to: 3 })
     assert.deepEqual(windowOf(0, 0, 50, 800), { from: 0, to: 0 })
   })
 

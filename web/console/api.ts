@@ -59,9 +59,10 @@ export interface Problem {
 export interface ServerState {
   readonly state: 'up' | 'away'
   readonly version?: string
-  readonly since?: string
+  /** Null: it is away. */
+  readonly since?: string | null
   readonly gate?: boolean
-  readonly firewall?: string
+  readonly firewall?: string | null
   readonly problems?: readonly Problem[]
 }
 

@@ -117,9 +117,9 @@ function Frame(): JSX.Element {
           <div class="group me">
             <a class="way" href={addressOf('account')} aria-current={shown.name === 'account' ? 'page' : undefined}>
               <Icon name="gear" size={20} />
-              <span class="cut">
-                <bdi>{account.value?.name}</bdi>
-                <span class="soft small"> {account.value?.role}</span>
+              <span class="who">
+                <bdi class="cut">{account.value?.name}</bdi>
+                <span class="soft small">{account.value?.role}</span>
               </span>
             </a>
             <button class="way" type="button" onClick={() => void logOut()}>

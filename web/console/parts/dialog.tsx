@@ -1,6 +1,6 @@
 /** A dialog of the browser’s own: it holds the focus, Escape closes it, and the rest of the page is inert. */
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 export function Dialog(props: {
   readonly title: string
@@ -9,10 +9,16 @@ export function Dialog(props: {
   readonly wide?: boolean
 }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  const isOver = useRef(false)
+  // A layout effect: it is undone before the dialog leaves the page.
+  useLayoutEffect(() => {
     const before = document.activeElement
-    dialog.current?.showModal()
+    const shown = dialog.current
+    shown?.showModal()
     return () => {
+      isOver.current = true
+      // While it is open, nothing behind it takes the focus.
+      shown?.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }
   }, [])
@@ -24,6 +30,10 @@ export function Dialog(props: {
       onCancel={(event) => {
         event.preventDefault()
         props.onClose()
+      }}
+      onClose={() => {
+        // By the browser itself, which does not always ask.
+        if (!isOver.current) props.onClose()
       }}
     >
       <div class="stack">

@@ -11,6 +11,9 @@ export interface Window {
   readonly to: number
 }
 
+/** So few are all drawn: the browser’s own search finds them. */
+const ALL = 120
+
 /** Rows that are drawn above and below what is seen: the Tab key reaches them. */
 const BESIDE = 8
 
@@ -19,6 +22,7 @@ const BESIDE = 8
  * @param height of a row, and `screen` of the window, in pixels.
  */
 export function windowOf(count: number, top: number, height: number, screen: number): Window {
+  if (count <= ALL) return { from: 0, to: count }
   const first = Math.floor(-top / height)
   const last = Math.ceil((screen - top) / height)
   const from = Math.min(Math.max(0, first - BESIDE), Math.max(0, count - 1))

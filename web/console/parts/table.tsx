@@ -90,12 +90,12 @@ export function Table<Row>({
       onPointerEnter={(event) => {
         if (event.pointerType === 'mouse') hold(true)
       }}
-      onPointerLeave={(event) => {
-        if (!event.currentTarget.contains(document.activeElement)) hold(false)
+      onPointerLeave={({ currentTarget }) => hold(currentTarget.querySelector(':focus-visible') !== null)}
+      onFocusIn={({ target }) => {
+        // By the keyboard: a button that was clicked keeps the focus long after the person looks elsewhere.
+        if (target instanceof Element && target.matches(':focus-visible')) hold(true)
       }}
-      onFocusIn={() => hold(true)}
-      onFocusOut={(event) => {
-        const { relatedTarget, currentTarget } = event
+      onFocusOut={({ relatedTarget, currentTarget }) => {
         if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget)))
           hold(currentTarget.matches(':hover'))
       }}
@@ -137,6 +137,11 @@ export function Table<Row>({
       </div>
     </div>
   )
+}
+
+/** Whether the pointer or the keyboard is in a table. */
+export function isSomebodyIn(): boolean {
+  return document.querySelector('.table:hover, .table :focus-visible') !== null
 }
 
 function Head<Row>({

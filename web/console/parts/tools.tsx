@@ -8,7 +8,7 @@ export function Tools(props: {
 }): JSX.Element {
   return (
     <div class="tools">
-      <div class="row apart">
+      <div class="title">
         <h1 tabIndex={-1}>{props.title}</h1>
         <span class="count soft">{props.count}</span>
       </div>

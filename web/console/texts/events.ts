@@ -53,7 +53,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
 
 export function toldOf(event: LogEvent): Told {
   const { verdict, code } = event
-  if (verdict === 'granted') return { word: 'Granted', tone: 'good', sentence: grantedSentence(event) }
+  if (verdict === 'granted') {
+    const closes = text(event['closes'])
+    if (closes !== undefined) return { word: 'Closed', tone: 'good', sentence: closedSentence(closes, event) }
+    return { word: 'Granted', tone: 'good', sentence: grantedSentence(event) }
+  }
   if (verdict === 'refused') return { word: 'Refused', tone: 'bad', sentence: refusedSentence(event) }
   const known = Object.hasOwn(SENTENCES, event.event) ? SENTENCES[event.event] : undefined
   const reason = code === undefined ? undefined : reasonOf(code)
@@ -65,12 +69,25 @@ export function toldOf(event: LogEvent): Told {
 
 function grantedSentence({ grant, for: address, lifetime, ...event }: LogEvent): string {
   const parts = [
-    grant === undefined ? 'Something was opened' : `${grant} is open`,
+    grant === undefined ? startedWords(event) : `${grant} is open`,
     address !== undefined && ` for ${address}`,
     typeof lifetime === 'number' && `, ${span(lifetime)}`,
   ].filter(Boolean)
   const shut = event['shutBy'] === undefined ? '' : ' The rules of the host still drop it.'
   return `${parts.join('')}.${shut}`
+}
+
+/** What a grant is not: a command, or a cycle of commands. */
+function startedWords(event: { readonly [field: string]: unknown }): string {
+  const [command, cycle] = [text(event['command']), text(event['cycle'])]
+  if (command !== undefined) return `A command runs (${command})`
+  return cycle === undefined ? 'Something was opened' : `Commands open ${cycle}`
+}
+
+function closedSentence(closes: string, { for: address, ended }: LogEvent): string {
+  const what = closes === 'all' ? 'All that its keys opened' : closes
+  const many = typeof ended === 'number' ? `: ${ended} ${ended === 1 ? 'grant' : 'grants'} ended` : ''
+  return `${what} was closed by the client${address === undefined ? '' : `, for ${address}`}${many}.`
 }
 
 function refusedSentence({ code, detail, ...event }: LogEvent): string {

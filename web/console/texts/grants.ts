@@ -16,7 +16,8 @@ export function shownGrants(grants: Iterable<Grant>, filter: string, { by, isDow
   return isDown ? sorted.reverse() : sorted
 }
 
-const leftKey = ({ until }: Grant): string | number => (until === null ? Number.MAX_SAFE_INTEGER : Date.parse(until))
+// Times of one form sort as text, and need not be read: there may be thousands, several times a second.
+const leftKey = ({ until }: Grant): string | number => until ?? '~'
 const KEYS: Readonly<Record<string, (grant: Grant) => string | number>> = {
   owner: (grant) => ownerOf(grant).toLowerCase(),
   source: ({ source }) => addressKey(source),

@@ -7,12 +7,14 @@ export function clock(iso: string): string {
     : date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
 }
 
-export function moment(iso: string): string {
+/** @param now the year is left out where it is this one. */
+export function moment(iso: string, now = Date.now()): string {
   const date = new Date(iso)
+  const year = date.getFullYear() === new Date(now).getFullYear() ? {} : ({ year: 'numeric' } as const)
   return Number.isNaN(date.getTime())
     ? '?'
     : date.toLocaleString(undefined, {
-        ...{ day: 'numeric', month: 'short', year: 'numeric' },
+        ...{ day: 'numeric', month: 'short', ...year },
         ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false },
       })
 }

@@ -6,6 +6,7 @@ import { live } from '../live/live.ts'
 import { Failure } from '../parts/failure.tsx'
 import { useFetched } from '../parts/fetched.ts'
 import { Tools } from '../parts/tools.tsx'
+import { capital } from '../texts/events.ts'
 import { moment } from '../texts/times.ts'
 
 const KINDS = { fault: 'bad', error: 'bad', warning: 'warn', hint: 'info', ok: 'good', good: 'good' } as const
@@ -43,13 +44,13 @@ export function DoctorView(): JSX.Element {
               <dd>{server.version}</dd>
             </>
           )}
-          {server?.since !== undefined && (
+          {server?.since != null && (
             <>
               <dt>Since</dt>
               <dd>{moment(server.since)}</dd>
             </>
           )}
-          {server?.firewall !== undefined && (
+          {server?.firewall != null && (
             <>
               <dt>Firewall</dt>
               <dd>{server.firewall}</dd>
@@ -63,14 +64,14 @@ export function DoctorView(): JSX.Element {
           )}
         </dl>
         {(server?.problems ?? []).map(({ text, code, cure }, i) => (
-          <Notice key={i} kind="warn" title={text}>
+          <Notice key={i} kind="warn" title={capital(text)}>
             {cure !== undefined && <p>{cure}</p>}
             {code !== undefined && <code>{code}</code>}
           </Notice>
         ))}
       </section>
       {bad.map(({ level, name, text, cure }, i) => (
-        <Notice key={i} kind={kindOf(level)} title={text}>
+        <Notice key={i} kind={kindOf(level)} title={capital(text)}>
           {cure !== undefined && (
             <p>
               What mends it: <bdi class="mono">{cure}</bdi>

@@ -9,7 +9,7 @@ import { left, live } from '../live/live.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { Failure } from '../parts/failure.tsx'
 import type { Sorting } from '../parts/rows.ts'
-import { type Column, Table } from '../parts/table.tsx'
+import { type Column, isSomebodyIn, Table } from '../parts/table.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { mayAct } from '../session.ts'
 import { span } from '../texts/events.ts'
@@ -26,7 +26,7 @@ export function Grants(): JSX.Element {
   const stays = paused.value || ((held.value || asked.value !== undefined) && 'if any')
   const current = useComputed(() => shownGrants(live.value.grants.values(), filter.value, sorting.value))
   const rows = useStill(current.value, stays, `${filter.value}\n${sorting.value.by}${sorting.value.isDown}`)
-  const fresh = stays !== false ? current.value.filter(({ id }) => !rows.some((row) => row.id === id)).length : 0
+  const fresh = stays === false ? 0 : newAmong(current.value, rows)
   const columns: readonly Column<Grant>[] = [
     { name: 'Owner', sort: 'owner', class: 'c-main', cell: (grant) => <Owner grant={grant} /> },
     {
@@ -97,7 +97,12 @@ export function Grants(): JSX.Element {
         <Ask
           asked={asked.value}
           onClose={() => {
+            // The focus comes back to the button of the row: the row must be there still.
+            held.value = true
             asked.value = undefined
+            setTimeout(() => {
+              held.value = isSomebodyIn()
+            })
           }}
         />
       )}
@@ -111,6 +116,11 @@ function useStill(rows: readonly Grant[], stays: boolean | 'if any', asksFor: st
   const stay = stays === 'if any' ? kept.current.rows.length > 0 : stays
   if (!stay || kept.current.asksFor !== asksFor) kept.current = { rows, asksFor }
   return kept.current.rows
+}
+
+function newAmong(current: readonly Grant[], rows: readonly Grant[]): number {
+  const known = new Set(rows.map(({ id }) => id))
+  return current.reduce((count, { id }) => (known.has(id) ? count : count + 1), 0)
 }
 
 function Owner({ grant }: { readonly grant: Grant }): JSX.Element {
