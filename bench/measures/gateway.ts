@@ -1,44 +1,47 @@
 /** The gateway: how many knocks a second it takes, and whether its times tell what becomes of a packet. */
-import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:https'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { makeSelfSigned } from '../../src/http-server/self-signed.ts'
+import { milliseconds, type UnixSeconds } from '../../src/units.ts'
 import { freePort } from '../../test/contract/delivery.ts'
 import { ghostportCommand } from '../../test/support/daemon.ts'
 import { answerTimes, KINDS } from '../../test/support/gateway-timing.ts'
+import { type KeptProcess, keepProcess } from '../../test/support/kept-process.ts'
 import { sameDistribution } from '../../test/support/kolmogorov-smirnov.ts'
-import { sealedPacket } from '../../test/support/sealed.ts'
 import { formatMilliseconds, type Row, threeDigits } from '../row.ts'
 import { summarise } from '../statistics.ts'
+import { knockOverHttps } from '../traffic/https-knocks.ts'
 import type { Measure } from './measure.ts'
 
 const KNOCKS_A_SECOND = 1_000
-const SECONDS = 15
-const CONNECTIONS = 64
+const SECONDS = 8
+/** Of the gateway and of the bare server, in turn. */
+const RUNS = 5
+const CONNECTIONS = 32
 /** Of Linux, for /proc. */
 const CLOCK_TICKS = 100
 /** In milliseconds. */
 const P99 = 50
 const SAMPLES = 10_000
+/** For the last packets. */
+const SETTLED = milliseconds(500)
 
-/** A gateway in a process of its own, with HTTPS, and a target that counts. */
-async function startGateway() {
+interface Server {
+  readonly port: number
+  readonly program: KeptProcess
+}
+
+async function startGateway(target: number): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-bench-gateway-'))
-  const target = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
-  let arrived = 0
-  target.on('message', () => {
-    arrived++
-  })
-  await new Promise<void>((resolve) => target.bind(0, '127.0.0.1', resolve))
   const port = await freePort()
   const file = join(folder, 'gateway.conf')
   const lines = [
     `LISTEN https://127.0.0.1:${port}`,
     'HOST localhost',
-    `TARGET office 127.0.0.1:${target.address().port}`,
+    `TARGET office 127.0.0.1:${target}`,
     `STATE_FOLDER ${join(folder, 'state')}`,
     'USER nobody',
     'KNOCKS_PER_SOURCE 1000000',
@@ -47,93 +50,102 @@ async function startGateway() {
     'CONNECTIONS_PER_SOURCE 1000',
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
-  const [program = '', ...words] = ghostportCommand('gateway', '--config', file)
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
-  await new Promise<void>((resolve) => {
-    createInterface(child.stdout).on('line', (line) => {
-      if (line.includes('"ready"')) resolve()
-    })
-  })
-  return {
-    port,
-    arrived: () => arrived,
-    /** Seconds of a core that it took so far. */
-    cpuSeconds(): number {
-      const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ')
-      return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS
-    },
-    async stop() {
-      child.kill()
-      await new Promise((resolve) => child.once('exit', resolve))
-      target.close()
-    },
-  }
+  const [node = '', ...words] = ghostportCommand('gateway', '--config', file)
+  const program = await keepProcess([
+    node,
+    ...(process.env['GATEWAY_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean),
+    ...words,
+  ])
+  await program.says(/"ready"/)
+  return { port, program }
 }
 
-/** At a fixed rate, also where answers are late. @returns how long each took from the moment it was due, in order. */
-async function knocksAt(port: number): Promise<readonly number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, rejectUnauthorized: false })
-  const body = JSON.stringify({ target: 'office', packet: sealedPacket() })
-  const headers = { host: 'localhost', 'content-type': 'application/json', 'content-length': body.length }
-  const times: number[] = []
-  const ask = (due: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const asking = request(
-        { agent, host: '127.0.0.1', port, method: 'POST', path: '/v1/knock', headers },
-        (answer) => {
-          if (answer.statusCode !== 202) reject(new Error(`answered ${answer.statusCode}`))
-          answer.resume().on('end', () => {
-            times.push(performance.now() - due)
-            resolve()
-          })
-        },
-      )
-      asking.on('error', reject)
-      asking.end(body)
-    })
-  // Connections and compiled code first.
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => ask(performance.now())))
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
-  times.length = 0
-  const all: Promise<void>[] = []
-  const began = performance.now()
-  for (let sent = 0; sent < KNOCKS_A_SECOND * SECONDS; ) {
-    const due = ((performance.now() - began) * KNOCKS_A_SECOND) / 1_000
-    for (; sent < due && sent < KNOCKS_A_SECOND * SECONDS; sent++)
-      all.push(ask(began + (sent * 1_000) / KNOCKS_A_SECOND))
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  await Promise.all(all)
-  agent.destroy()
-  return times
+/** The same certificate, TLS and answers; nothing is looked at, and nothing sent. */
+async function startBare(): Promise<Server> {
+  const file = join(mkdtempSync(join(tmpdir(), 'ghostport-bench-bare-')), 'pair.pem')
+  const { key, cert } = makeSelfSigned(
+    ['localhost'],
+    Math.floor(Date.now() / 1_000) as UnixSeconds,
+    Buffer.alloc(16, 1),
+  )
+  writeFileSync(file, key + cert, { mode: 0o600 })
+  const bare = join(import.meta.dirname, '../servers/bare-https.ts')
+  const program = await keepProcess([process.execPath, '--conditions=ghostport-source', bare, file])
+  return { port: Number(/[0-9]+$/.exec(await program.says(/^ready/))?.[0]), program }
 }
+
+interface Run {
+  readonly times: readonly number[]
+  /** Milliseconds of a core for each knock. */
+  readonly cpu: number
+  readonly load: number
+}
+
+async function measured({ port, program }: Server): Promise<Run> {
+  const before = cpuSeconds(program)
+  const [load = 0] = loadavg()
+  const times = await knockOverHttps({ port, perSecond: KNOCKS_A_SECOND, seconds: SECONDS, connections: CONNECTIONS })
+  const warm = 1.5 * KNOCKS_A_SECOND
+  return { times, cpu: ((cpuSeconds(program) - before) * 1_000) / (times.length + warm), load }
+}
+
+/** Seconds of a core that it took so far. */
+function cpuSeconds({ pid }: KeptProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS
+}
+
+const rank = (times: readonly number[], share: number): number =>
+  times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1] ?? Number.NaN
+const median = (values: readonly number[]): number => summarise(values)?.median ?? Number.NaN
 
 export const gateway: Measure = {
   name: 'gateway',
-  about: `${KNOCKS_A_SECOND} knocks a second through a gateway over HTTPS, for ${SECONDS} s`,
+  about: `${KNOCKS_A_SECOND} knocks a second through a gateway over HTTPS, ${RUNS} times ${SECONDS} s, beside a bare node:https`,
   run: async () => {
-    const server = await startGateway()
-    const before = server.cpuSeconds()
-    const times = await knocksAt(server.port)
-    const cpu = (server.cpuSeconds() - before) / (times.length + CONNECTIONS)
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const arrived = server.arrived() - CONNECTIONS
-    await server.stop()
-    const summary = summarise(times)
-    const p99 = times.toSorted((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1] ?? Number.NaN
+    const target = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
+    let arrived = 0
+    target.on('message', () => {
+      arrived++
+    })
+    await new Promise<void>((resolve) => target.bind(0, '127.0.0.1', resolve))
+    const servers = { gateway: await startGateway(target.address().port), bare: await startBare() }
+    const runs: Record<keyof typeof servers, Run[]> = { gateway: [], bare: [] }
+    for (let run = 0; run < RUNS; run++)
+      for (const name of ['gateway', 'bare'] as const) runs[name].push(await measured(servers[name]))
+    await delay(SETTLED)
+    for (const { program } of Object.values(servers)) await program.stop()
+    target.close()
+    const expected = RUNS * KNOCKS_A_SECOND * (SECONDS + 1.5)
+    const of = (name: keyof typeof servers, share: number): number =>
+      median(runs[name].map(({ times }) => rank(times, share)))
+    const loads = Object.values(runs)
+      .flat()
+      .map(({ load }) => load)
+    const row = (name: keyof typeof servers, server: string): Row => ({
+      what: `a knock over HTTPS, ${KNOCKS_A_SECOND} a second`,
+      server,
+      figure: formatMilliseconds(of(name, 0.5)),
+      p95: formatMilliseconds(of(name, 0.95)),
+      count: RUNS * KNOCKS_A_SECOND * SECONDS,
+      ratio: threeDigits(of(name, 0.5) / of('bare', 0.5)),
+      note: [
+        `99 % in ${formatMilliseconds(of(name, 0.99))} (${runs[name].map(({ times }) => threeDigits(rank(times, 0.99))).join(', ')})`,
+        `${formatMilliseconds(median(runs[name].map(({ cpu }) => cpu)))} of a core for each`,
+        `load ${threeDigits(Math.min(...loads))} to ${threeDigits(Math.max(...loads))}`,
+      ].join('; '),
+    })
+    const own = row('gateway', 'ghostport gateway')
     return [
       {
-        what: `a knock through the gateway, ${KNOCKS_A_SECOND} a second`,
-        server: 'ghostport gateway',
-        figure: summary === undefined ? 'none' : formatMilliseconds(summary.median),
-        ...(summary === undefined ? {} : { p95: formatMilliseconds(summary.p95) }),
-        count: times.length,
+        ...own,
         target: `99 % in ${P99} ms`,
-        met: p99 <= P99 && arrived === times.length,
-        note: `99 % in ${formatMilliseconds(p99)}; ${formatMilliseconds(cpu * 1_000)} of a core for each; ${arrived} packets arrived`,
+        met: of('gateway', 0.99) <= P99 && arrived === expected,
+        note: `${own.note}; ${arrived} of ${expected} packets arrived`,
       },
+      row('bare', 'node:https that only answers'),
     ]
   },
 }
