@@ -9,7 +9,7 @@ import { RECEIPT_LENGTH } from '../packet/receipt.ts'
 import { milliseconds } from '../units.ts'
 import { MAX_KNOCK_BODY, MAX_RECEIPT_BODY, readKnock, readTicket } from './knock-request.ts'
 import type { Fate, Targets } from './targets.ts'
-import type { Tickets } from './tickets.ts'
+import { bytesForTickets, type Tickets } from './tickets.ts'
 
 /**
  * From a knock to its answer. The packet has left long before. So the little that differs between one packet and
@@ -32,6 +32,7 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
 } {
   const { perSource } = config.limits
   const knocksOf = new RateLimit(perSource, perSource / 60)
+  const ticketBytes = bytesForTickets()
   const counts = new Map<Fate | 'over source limit', number>()
   const count = (fate: Fate | 'over source limit'): void => {
     counts.set(fate, (counts.get(fate) ?? 0) + 1)
@@ -48,7 +49,7 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
         count('over source limit')
         return errorReply(429, 'knocks', { 'retry-after': `${Math.ceil(60 / perSource)}` })
       }
-      const ticket = tickets.issue(randomBytes(16), now)
+      const ticket = tickets.issue(ticketBytes(), now)
       count(targets.send(target, packet, now, (text) => tickets.arrived(ticket, text)))
       await delay(ANSWER_AFTER)
       return jsonReply(202, { ticket })

@@ -112,11 +112,11 @@ export class Front {
       return
     }
     const key = sourceOf(source)
-    const gone = new AbortController()
+    const gone = new Departure(this.#stopped.signal)
     this.#waiting.add(key)
     response.once('close', () => {
       this.#waiting.remove(key)
-      gone.abort()
+      gone.happened()
     })
     readAll(request, head.length, (bytes) => {
       const read = readBody(found.body, bytes)
@@ -130,7 +130,9 @@ export class Front {
         source,
         secure: admitted.about.secure,
         header: (name: string) => headerOf(head, name),
-        signal: AbortSignal.any([gone.signal, this.#stopped.signal]),
+        get signal() {
+          return gone.signal
+        },
       }
       void this.#handle(found, handed, response, admitted.about)
     })
@@ -253,6 +255,28 @@ interface About {
   readonly secure: boolean
   readonly readableBy: string | undefined
   readonly isHead: boolean
+}
+
+/** The visitor goes, or the server stops. Most handlers never ask: a signal costs more than the rest of a request. */
+class Departure {
+  readonly #stopped: AbortSignal
+  #gone: AbortController | undefined
+  #isGone = false
+
+  constructor(stopped: AbortSignal) {
+    this.#stopped = stopped
+  }
+
+  get signal(): AbortSignal {
+    this.#gone ??= new AbortController()
+    if (this.#isGone) this.#gone.abort()
+    return AbortSignal.any([this.#gone.signal, this.#stopped])
+  }
+
+  happened(): void {
+    this.#isGone = true
+    this.#gone?.abort()
+  }
 }
 
 /** @returns undefined over a Unix socket, and where the visitor has gone already. */

@@ -71,7 +71,9 @@ export function securityHeaders(
   secure: boolean,
   crossOrigin: boolean,
 ): Readonly<Record<string, string>> {
-  return {
+  const known = made.get(page)?.get(`${secure} ${crossOrigin}`)
+  if (known !== undefined) return known
+  const headers = {
     'content-security-policy': contentPolicy(page),
     'permissions-policy': powersPolicy(page.powers),
     'x-content-type-options': 'nosniff',
@@ -82,4 +84,9 @@ export function securityHeaders(
     'cache-control': 'no-store',
     ...(secure ? { 'strict-transport-security': STRICT_TRANSPORT } : {}),
   }
+  made.set(page, (made.get(page) ?? new Map()).set(`${secure} ${crossOrigin}`, headers))
+  return headers
 }
+
+/** They are the same for each reply of a page. */
+const made = new WeakMap<PagePermissions, Map<string, Readonly<Record<string, string>>>>()
