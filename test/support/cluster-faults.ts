@@ -71,9 +71,12 @@ export async function runFaults({ packets, copies, seed, say = () => {} }: Fault
   }
   const struck: Record<string, number> = {}
   let isOver = false
-  const striking = strike(lab, next, pick, struck, () => isOver)
+  let broken: unknown
+  const striking = strike(lab, next, pick, struck, () => isOver).catch((error) => {
+    broken = error
+  })
   try {
-    for (let i = 1; i <= packets; i++) {
+    for (let i = 1; i <= packets && broken === undefined; i++) {
       const { name, digest, bytes } = seal(i)
       sent.set(name, digest)
       await send(bytes, shuffled(lab.nodes, next).slice(0, 2 + next(3)))
@@ -91,6 +94,7 @@ export async function runFaults({ packets, copies, seed, say = () => {} }: Fault
     isOver = true
     await striking
   }
+  if (broken !== undefined) throw broken
   lab.heal()
   await lab.usable()
   await delay(2000)

@@ -1,0 +1,152 @@
+/** The client of etcd against the real one, over TLS, with users and passwords: what works, and how each refusal reads. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { monotonic } from '../../src/clock.ts'
+import type { NodeName } from '../../src/config/server/cluster-settings.ts'
+import type { EtcdAccess } from '../../src/etcd/call.ts'
+import { type Claimed, Claims } from '../../src/etcd/claims.ts'
+import { openEtcd } from '../../src/etcd/etcd.ts'
+import type { ReplayDigest } from '../../src/packet/replay-digest.ts'
+import { milliseconds, type Port, port, seconds } from '../../src/units.ts'
+import { makeAuthority } from '../support/tls-certificate.ts'
+
+const LIMIT = milliseconds(3000)
+const NOBODY = { login: undefined } as unknown as Partial<EtcdAccess>
+const PLAIN = { tls: undefined } as unknown as Partial<EtcdAccess>
+
+describe('etcd over TLS, with users', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-etcd-'))
+  const ours = makeAuthority('ours')
+  const others = makeAuthority('others')
+  let clientPort: Port
+  let peerPort: Port
+  let etcd: ChildProcess | undefined
+  let claimed = 0
+
+  before(async () => {
+    ;[clientPort, peerPort] = [await freePort(), await freePort()]
+    const { cert, key } = ours.issue(['IP:127.0.0.1', 'DNS:localhost'])
+    for (const [name, text] of [
+      ['server.pem', cert],
+      ['server.key', key],
+      ['ca.pem', ours.cert],
+    ] as const)
+      writeFileSync(join(folder, name), text, { mode: 0o600 })
+    await start()
+    for (const words of [
+      ['user', 'add', 'root:for tests'],
+      ['user', 'grant-role', 'root', 'root'],
+      ['role', 'add', 'front'],
+      ['role', 'grant-permission', 'front', '--prefix=true', 'readwrite', 'ghostport/front/'],
+      ['user', 'add', 'spa:a password'],
+      ['user', 'grant-role', 'spa', 'front'],
+      ['auth', 'enable'],
+    ])
+      etcdctl(words)
+  })
+  after(async () => {
+    await stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  async function start(): Promise<void> {
+    const at = (scheme: string, one: number): string => `${scheme}://127.0.0.1:${one}`
+    etcd = spawn(
+      'etcd',
+      [
+        ...['--name', 'm1', '--data-dir', join(folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
+        ...['--listen-client-urls', at('https', clientPort), '--advertise-client-urls', at('https', clientPort)],
+        ...['--listen-peer-urls', at('http', peerPort), '--initial-advertise-peer-urls', at('http', peerPort)],
+        ...['--initial-cluster', `m1=${at('http', peerPort)}`],
+        ...['--cert-file', join(folder, 'server.pem'), '--key-file', join(folder, 'server.key')],
+      ],
+      { stdio: 'ignore' },
+    )
+    for (let i = 0; i < 100; i++) {
+      const answer = await openEtcd(access(NOBODY)).ask('/v3/kv/range', {}, LIMIT)
+      if (answer.kind !== 'silence') return
+      await delay(100)
+    }
+    assert.fail('etcd does not start')
+  }
+
+  async function stop(): Promise<void> {
+    const ended = new Promise((resolve) => etcd?.once('exit', resolve))
+    etcd?.kill('SIGKILL')
+    await ended
+  }
+
+  function etcdctl(words: readonly string[]): void {
+    const common = ['--endpoints', `https://127.0.0.1:${clientPort}`, '--cacert', join(folder, 'ca.pem')]
+    const { status, stderr } = spawnSync('etcdctl', [...common, ...words], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+      encoding: 'utf8',
+    })
+    assert.equal(status, 0, `${words.join(' ')}: ${stderr}`)
+  }
+
+  function access(change: Partial<EtcdAccess> = {}): EtcdAccess {
+    return {
+      members: [{ host: '127.0.0.1', port: clientPort }],
+      tls: { authorities: ours.cert },
+      login: { user: 'spa', password: 'a password' },
+      ...change,
+    }
+  }
+
+  function claims(change: Partial<EtcdAccess> = {}, cluster = 'front') {
+    const clocks = { monotonic, wall: () => milliseconds(Date.now()) }
+    const node = 'web-1' as NodeName
+    return new Claims({
+      ...{ etcd: openEtcd(access(change)), cluster, node, life: seconds(60), past: undefined, clocks },
+      onPast: () => {},
+    })
+  }
+  const digest = (n: number) => Buffer.alloc(32, n).toString('base64').replace('=', '') as ReplayDigest
+  async function claim(made = claims(), n = ++claimed): Promise<Claimed> {
+    return await made.claim(digest(n), LIMIT)
+  }
+
+  it('is first once', async () => {
+    assert.equal(await claim(claims(), 100), 'first')
+    assert.deepEqual(await claim(claims(), 100), { usedAt: 'web-1' })
+  })
+
+  it('logs in again when etcd has forgotten the login', async () => {
+    const made = claims()
+    assert.equal(await claim(made), 'first')
+    await stop()
+    await start()
+    assert.equal(await claim(made), 'first')
+  })
+
+  for (const [what, change, cluster, why] of [
+    ['a wrong password', { login: { user: 'spa', password: 'another' } }, 'front', /authentication failed/],
+    ['an unknown user', { login: { user: 'nobody', password: 'a' } }, 'front', /authentication failed/],
+    ['no user', NOBODY, 'front', /user name is empty/],
+    ['a cluster that its user may not change', {}, 'back', /permission denied/],
+    ['another authority', { tls: { authorities: others.cert } }, 'front', /certificate|issuer/],
+    ['plain HTTP', PLAIN, 'front', /./],
+  ] as const)
+    it(`is unknown with ${what}, and says why`, async () => {
+      const answer = await claim(claims(change as Partial<EtcdAccess>, cluster))
+      assert.ok(typeof answer === 'object' && 'unknown' in answer, JSON.stringify(answer))
+      assert.match(answer.unknown, why)
+      assert.doesNotMatch(answer.unknown, /a password/)
+    })
+})
+
+async function freePort(): Promise<Port> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  await new Promise((resolve) => server.close(resolve))
+  return port(address.port)
+}
