@@ -35,9 +35,9 @@ _ghostport_complete() {
       values='--name --server --open --key-len --hmac-key-len --hmac-digest-type'
       ;;
     client)
-      options='--file --name --replace --rc-file --json --help -h'
-      paths='--file --rc-file'
-      values='--name'
+      options='--file --name --replace --server --key-name --fleet --user --bundle-file --rc-file --json --help -h'
+      paths='--file --bundle-file --rc-file'
+      values='--name --server --key-name --fleet --user'
       ;;
     ui)
       options='--rc-file --port --no-browser --stay --help -h'
@@ -45,9 +45,9 @@ _ghostport_complete() {
       values='--port'
       ;;
     user)
-      options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --json --help -h'
-      paths='--config-file -c --access-file -a --profile-file'
-      values='--open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap'
+      options='--config-file -c --access-file -a --nodes-file --nodes --bundle-folder --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --json --help -h'
+      paths='--config-file -c --access-file -a --nodes-file --bundle-folder --profile-file'
+      values='--nodes --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap'
       ;;
     node)
       options='--config-file -c --access-file -a --nodes-file --server --this --key-name --json --help -h'

@@ -10,7 +10,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set(['WEBHOOK_URL'])
 const SHOWN: ReadonlySet<string> = new Set([...stanzaSettingNames, ...Object.keys(usedSettings)])
 
 /** Comments of our own, with at most a line that sets an end. */
-const OWN_MARK = /^# ghostport: (?:disabled|invited|old keys of) ?[^#]{0,200}$/
+const OWN_MARK = /^# ghostport: (?:disabled|invited|old keys of|keys of node) ?[^#]{0,200}$/
 
 export interface Change {
   readonly before: readonly string[]

@@ -8,11 +8,12 @@ import type { Terminal } from './terminal/terminal.ts'
 
 export const command = defineCommand({
   options,
-  operands: { required: ['ACTION'], optional: ['PROFILE|FILE|STANZA'] },
+  operands: { required: ['ACTION'], optional: ['PROFILE|FILE|STANZA|NODE'] },
   about: [
     'Changes ~/.fwknoprc. ACTION is:',
     '  add [PROFILE|FILE]   adds a server, or all servers of a fleet, from the line ghostport://… of “ghostport user add”',
     '  export STANZA        prints the stanza as fwknop understands it: for a node of a fleet, with its own keys alone',
+    '  extend NODE          one more node for the secret of a fleet: adds its stanza, and writes a bundle for that host',
     'Without an argument, add asks for the line, or reads it from standard input. That is better: the line holds keys, and a',
     'command line is seen in the list of processes, and kept in the history of the shell. FILE has the profile, or the',
     'sealed profile of “ghostport invite --file”: then the secret is asked for, or read from standard input.',
@@ -51,6 +52,9 @@ async function run(
       if (argument === undefined)
         return refuse('CLI_USAGE', 'missing argument STANZA', { suggestion: 'ghostport knock --stanza-list' })
       return (await import('./client/export.ts')).exportStanza(argument, given, terminal)
+    case 'extend':
+      if (argument === undefined) return refuse('CLI_USAGE', 'missing argument NODE: ghostport client extend NODE')
+      return (await import('./client/extend.ts')).extendFleet(argument, given, terminal)
     default:
       return action satisfies never
   }

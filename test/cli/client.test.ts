@@ -127,7 +127,7 @@ describe('ghostport client add', () => {
   })
 
   for (const [what, argv, input, pattern] of [
-    ['another action', ['client', 'ad'], LINE, /“ad” is not one of add, export/],
+    ['another action', ['client', 'ad'], LINE, /“ad” is not one of add, export, extend/],
     ['no action', ['client'], LINE, /missing argument ACTION/],
     ['both', ['client', 'add', LINE, '--file', 'x'], LINE, /cannot be used together/],
     ['nothing', ['client', 'add'], '', /standard input is empty/],

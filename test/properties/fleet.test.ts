@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { BUNDLE_SETTINGS, formatBundle, parseBundle } from '../../src/config/access/node-bundle.ts'
 import { formatFleetProfile, nodeProfiles, parseFleetProfile } from '../../src/config/client/fleet-profile.ts'
 import { parseFwknoprc } from '../../src/config/client/parse-fwknoprc.ts'
 import {
@@ -199,6 +200,39 @@ test('no list of nodes makes its reader throw, and a change of one node leaves t
         }),
       )
       assert.deepEqual(others(added, 'z.z'), others(list, 'z.z'))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+const BUNDLE = [
+  'GHOSTPORT_BUNDLE 1',
+  'NODE a',
+  'MADE 1',
+  'NAME ada',
+  'KEY_BASE64 35ypwrVqAcz6cZR97uY4th/ruv3xSXh8wxFCWf7nPH0=',
+  'HMAC_KEY_BASE64 Q59xSEsvLVyXDRxrQY+EzK3hWYSBooGIKL88EJ1A9q9Onr6+YsslLdHQZDLwpE7NbBP6vtsuwxLjV0W4MdQAEA==',
+]
+const bundleLines = fc.oneof(
+  fc.constantFrom('SOURCE ANY', 'OPEN_PORTS tcp/22', 'OLD_KEYS_UNTIL 5', 'ENABLE_CMD_EXEC Y', '# x'),
+  fc.tuple(fc.constantFrom(...BUNDLE_SETTINGS), texts).map(([name, value]) => `${name} ${value}`),
+  texts,
+)
+
+test('no bundle makes its reader throw, and what it takes has no setting but those of the list', () => {
+  fc.assert(
+    fc.property(fc.array(bundleLines, { maxLength: 6 }), fc.boolean(), (lines, good) => {
+      const read = parseBundle('b', [...(good ? BUNDLE : []), ...lines].join('\n'))
+      if (!read.ok) return
+      const text = formatBundle(read.value)
+      assert.deepEqual(parseBundle('b', text), read)
+      for (const line of text.trimEnd().split('\n'))
+        assert.match(
+          line,
+          new RegExp(
+            `^(#|(${[...BUNDLE_SETTINGS, ...BUNDLE.map((it) => it.split(' ')[0])].join('|')}|OLD_KEYS_UNTIL) )`,
+          ),
+        )
     }),
     { numRuns: 500 },
   )

@@ -5,6 +5,14 @@ export const options = {
   file: { value: 'FILE', help: 'add: read the profile from FILE, which only you may read' },
   name: { value: 'NAME', help: 'add: the name of the stanza, in place of that in the profile' },
   replace: { help: 'add: replace the settings of stanzas that are there' },
+  server: { value: 'HOST[:PORT]', help: 'extend: the new node, as this device reaches it (NODE)' },
+  'key-name': {
+    value: 'NAME',
+    help: 'extend: the key name of the node, if “ghostport node list” shows another than NODE',
+  },
+  fleet: { value: 'STANZA', help: 'extend: the fleet, where the rc file has several' },
+  user: { value: 'NAME', help: 'extend: the name of the user on the node (that of the fleet)' },
+  'bundle-file': { value: 'FILE', help: 'extend: write the bundle into a new FILE (USER.NODE.bundle)' },
   'rc-file': { value: 'FILE', help: 'FILE instead of ~/.fwknoprc' },
   json: { help: 'print one JSON object, also for a failure' },
 } as const
@@ -14,6 +22,7 @@ export type Given = OptionValues<typeof options>
 export const ACTIONS = {
   add: ['file', 'name', 'replace', 'rc-file', 'json'],
   export: ['rc-file', 'json'],
+  extend: ['server', 'key-name', 'fleet', 'user', 'bundle-file', 'rc-file', 'json'],
 } as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>
 
 export type Action = keyof typeof ACTIONS

@@ -1,22 +1,15 @@
 /** What `ghostport node` does to the list. */
-import { readClientSetting } from '../../config/client/fwknoprc-settings.ts'
 import { nodeNamed } from '../../config/nodes/choose-nodes.ts'
 import { freeKeyName, type Node, withChangedNode, withNode, withoutNode } from '../../config/nodes/nodes-conf.ts'
-import { isHostName } from '../../packet/nat-target.ts'
 import { firstKeyName, parseKeyName, parseNodeName } from '../../packet/node-name.ts'
-import { ok, type Result, refuse } from '../../result.ts'
-import type { Port } from '../../units.ts'
+import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { inColumns } from '../user/list-users.ts'
 import { hereAsServer } from '../user/show-profile.ts'
 import { changeNodes, readNodes } from './nodes-file.ts'
 import type { Given } from './options.ts'
-
-interface ServerAt {
-  readonly server: string
-  readonly port?: Port
-}
+import { describeServer, parseServer } from './server-text.ts'
 
 export async function addNode(text: string, given: Given, terminal: Terminal): Promise<Outcome> {
   const name = parseNodeName(text)
@@ -169,23 +162,4 @@ export async function listNodes(given: Given, terminal: Terminal): Promise<Outco
 
 function nodeJson({ name, keyName, server, port, isThis }: Omit<Node, 'first' | 'last'>) {
   return { name, keyName, server, port: port ?? null, this: isThis }
-}
-
-/** `host`, `host:62202`, `[2001:db8::1]:62202`. */
-export function describeServer({ server, port }: ServerAt): string {
-  if (port === undefined) return server
-  return server.includes(':') ? `[${server}]:${port}` : `${server}:${port}`
-}
-
-/** The same forms, and a bare IPv6 address. */
-function parseServer(text: string): Result<ServerAt> {
-  const read = readClientSetting('NAT_ACCESS', text)
-  const target = read.ok ? read.value.natAccess : undefined
-  if (!target)
-    return refuse(
-      'VALUE_INVALID',
-      `--server: “${text.slice(0, 80)}” is not HOST or HOST:PORT, such as web-1.example.org:62201`,
-    )
-  const server = isHostName(target.host) ? target.host.name : target.host
-  return ok({ server, ...(target.port !== undefined && { port: target.port }) })
 }

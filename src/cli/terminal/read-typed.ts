@@ -15,7 +15,7 @@ const MOST_INPUT = 8192
 export async function readTyped(
   question: string,
   terminal: Terminal,
-  code: 'PROFILE_INVALID' | 'INVITATION_INVALID',
+  code: 'PROFILE_INVALID' | 'INVITATION_INVALID' | 'BUNDLE_INVALID',
   suggestion?: string,
 ): Promise<Result<string, Failure>> {
   if (!process.getBuiltinModule('node:tty').isatty(0)) return readStandardInput(code, suggestion)
@@ -24,7 +24,7 @@ export async function readTyped(
 }
 
 function readStandardInput(
-  code: 'PROFILE_INVALID' | 'INVITATION_INVALID',
+  code: 'PROFILE_INVALID' | 'INVITATION_INVALID' | 'BUNDLE_INVALID',
   suggestion: string | undefined,
 ): Result<string, Failure> {
   const bytes = Buffer.alloc(MOST_INPUT)

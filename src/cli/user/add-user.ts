@@ -13,6 +13,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import type { UnixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { usualKeys } from '../keygen.ts'
+import type { KeyTexts } from '../knock/keygen-text.ts'
 import { configFiles } from '../server/config-source.ts'
 import { describeNotice, noticeJson } from '../server/notice-lines.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -47,8 +48,14 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
 /** What a new user has besides. */
 export interface Besides {
   readonly now: UnixSeconds
-  /** Keeps the profile elsewhere, before the file is written. */
-  readonly keep?: (profile: Profile, server: ServerConfig) => Result<{ readonly takeBack: () => void }>
+  /** Absent: new ones. */
+  readonly keys?: KeyTexts
+  /** Keeps the profile elsewhere, before the file is written. `lines`: those of the stanza, without its keys. */
+  readonly keep?: (
+    profile: Profile,
+    server: ServerConfig,
+    lines: readonly string[],
+  ) => Result<{ readonly takeBack: () => void }>
   /** For the audit log. */
   readonly did: string
   /** Other lines of the stanza. Called after `keep`. */
@@ -69,13 +76,12 @@ export async function putUser(
   name: StanzaName,
   given: Pick<Given, WishOption | 'config-file' | 'access-file'>,
   address: ServerAddress,
-  { now, keep, edit, did }: Besides,
+  { now, keys = usualKeys(), keep, edit, did }: Besides,
 ): Promise<Result<PutUser>> {
   const source = configFiles(given)
   if (!source.ok) return source
   const wish = parseWish(given, name, now)
   if (!wish.ok) return wish
-  const keys = usualKeys()
   let kept: { readonly takeBack: () => void } | undefined
   const changed = await changeAccess(source.value, (access) => {
     const there = findUser(access.users, name)
@@ -95,14 +101,12 @@ export async function putUser(
     const file = accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`)
     const text = access.files.read(file)
     if (!text.ok && (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')) return text
-    const taken = keep?.(profile.value, access.server)
+    const [first = '', second = '', ...others] = wish.value.lines
+    const keyless = [first, second, setting('OPEN_PORTS', open.value), ...others]
+    const taken = keep?.(profile.value, access.server, keyless)
     if (taken?.ok === false) return taken
     kept = taken?.value
-    const [first = '', second = '', ...others] = wish.value.lines
-    const lines = [
-      ...[first, second, setting('OPEN_PORTS', open.value), ...others],
-      ...[setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)],
-    ]
+    const lines = [...keyless, setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
     const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
     return ok({
       texts: new Map([[file, added]]),
@@ -121,7 +125,7 @@ export async function putUser(
 }
 
 /** What all other stanzas open, if they agree: on most servers, one port. */
-function usualPorts({ users }: AccessFiles): Result<string> {
+export function usualPorts({ users }: AccessFiles): Result<string> {
   const stanzas = users.flatMap(({ stanza }) => (stanza === undefined ? [] : [stanza]))
   const all = new Set(stanzas.map(({ openPorts }) => (openPorts === undefined ? '' : formatProtocolPorts(openPorts))))
   const [first = 'tcp/22', ...others] = all

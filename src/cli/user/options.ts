@@ -1,9 +1,17 @@
 /** All options of `ghostport user`, and which of them each action takes. */
+
+import { nodesFileOption } from '../node/nodes-file.ts'
 import { configFileOptions } from '../server/config-source.ts'
 import type { OptionValues } from '../terminal/parse-command-line.ts'
 
 export const options = {
   ...configFileOptions,
+  ...nodesFileOption,
+  nodes: {
+    value: 'NODES',
+    help: 'add, rotate: one secret for these nodes of nodes.conf: names and patterns, such as web-*,db-1',
+  },
+  'bundle-folder': { value: 'FOLDER', help: 'add, rotate: where the bundles for the other nodes are written (.)' },
   open: {
     value: 'PROTO/PORT',
     help: 'add: what the user may open: tcp/22,udp/53 (what all other stanzas open, if they agree)',
@@ -44,13 +52,27 @@ export const options = {
 export type Given = OptionValues<typeof options>
 
 const FILES = ['config-file', 'access-file', 'json'] as const
+const FLEET = ['nodes', 'nodes-file', 'bundle-folder'] as const
 const PROFILE = ['server', 'alias', 'gateway', 'gateway-target', 'qr', 'show-secrets', 'profile-file'] as const
 
 export const ACTIONS = {
-  add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'spa-port', 'expire'],
+  add: [
+    ...FILES,
+    ...PROFILE,
+    ...FLEET,
+    'open',
+    'source',
+    'nat-targets',
+    'nat',
+    'time',
+    'max-time',
+    'spa-port',
+    'expire',
+  ],
   list: FILES,
   show: FILES,
-  rotate: [...FILES, ...PROFILE, 'nat', 'overlap'],
+  rotate: [...FILES, ...PROFILE, ...FLEET, 'nat', 'overlap', 'open'],
+  import: [...FILES, 'nodes-file', 'open', 'source', 'expire'],
   disable: FILES,
   enable: FILES,
   remove: FILES,

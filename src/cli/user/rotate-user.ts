@@ -1,11 +1,12 @@
 /** `ghostport user rotate NAME`: new keys. The old ones stay for a while, in a stanza of their own, with an end. */
 import { parseStanzaName, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
-import { replacedKeys, setting, withKeys } from '../../config/access/edit-stanza.ts'
+import { type NodeMark, replacedKeys, setting, withKeys, withNodeMark } from '../../config/access/edit-stanza.ts'
 import { editUsers, outlived } from '../../config/access/edit-users.ts'
 import { findUser, type User } from '../../config/access/users.ts'
 import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
-import { invitationsFolder } from '../../config/server/server-config.ts'
+import type { Profile } from '../../config/client/profile.ts'
+import { invitationsFolder, type ServerConfig } from '../../config/server/server-config.ts'
 import { cancelInvitations } from '../../invitations/store.ts'
 import { DEFAULT_ENCRYPTION_MODE } from '../../packet/encryption-mode.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
@@ -13,16 +14,17 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { type UnixSeconds, unixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { usualKeys } from '../keygen.ts'
+import type { KeyTexts } from '../knock/keygen-text.ts'
 import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { changeAccess } from './access-files.ts'
+import { type AccessFiles, changeAccess, type NewTexts } from './access-files.ts'
 import type { Given } from './options.ts'
-import { makeProfile, prepareShowing } from './show-profile.ts'
+import { makeProfile, prepareShowing, type ServerAddress } from './show-profile.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
 import { natOf, parseEnd } from './wishes.ts'
 
-const USUAL_OVERLAP = '7d'
+export const USUAL_OVERLAP = '7d'
 
 export async function rotateUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
   const source = configFiles(given)
@@ -37,35 +39,23 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
   const keys = usualKeys()
   let kept: { readonly takeBack: () => void } | undefined
   const changed = await changeAccess(source.value, (access) => {
-    const { users, files, server } = access
+    const { users, server } = access
     const user = findUser(users, name)
     if (user?.name === undefined) return unknownUser(users, name)
-    const judged = judge(user, now)
-    if (!judged.ok) return judged
-    const { stanza } = user
-    const named = oldName(user.name, users, now)
-    if (!named.ok) return named
-    // Keys never live longer than they would have.
-    const until = unixSeconds(Math.min(end.value, stanza?.expires ?? end.value))
-    const lines = [setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
-    const of = user.name
-    const edited = editUsers(files, [
-      ...outlived(users, now).map((one) => ({ user: one, edit: 'remove' }) as const),
-      { user, edit: (old) => [...withKeys(old, lines), '', ...replacedKeys(old, of, named.value, until)] },
-    ])
-    if (!edited.ok) return edited
-    const ports = stanza?.openPorts === undefined ? 'tcp/22' : formatProtocolPorts(stanza.openPorts)
-    const profile = makeProfile(showing.value, server, keys, {
-      ...{ ports, client: [...clientSettings(user), ...nat.value.client], made: now },
-      ...(stanza?.expires !== undefined && { until: stanza.expires }),
-      ...(stanza?.spaPorts !== undefined && { spaPorts: stanza.spaPorts }),
-    })
+    if (user.nodeKeys !== undefined)
+      return refuse('CONFIG_CONFLICT', `the keys of ${user.name} are those of a fleet`, {
+        suggestion: `ghostport user rotate ${user.name} --nodes NODES`,
+      })
+    const rotated = rotateStanza(access, user, keys, { end: end.value, now })
+    if (!rotated.ok) return rotated
+    const { texts, old, until } = rotated.value
+    const { ports, profile } = profileAfter(user, showing.value, server, keys, { more: nat.value.client, now })
     if (!profile.ok) return profile
     const taken = showing.value.keep(profile.value)
     if (!taken.ok) return taken
     kept = taken.value
-    const result = { user: of, file: user.place.file, open: ports, old: named.value, until, profile: profile.value }
-    return ok({ texts: edited.value, result, recorded: { did: 'user rotate', to: of } })
+    const result = { user: user.name, file: user.place.file, open: ports, old, until, profile: profile.value }
+    return ok({ texts, result, recorded: { did: 'user rotate', to: user.name } })
   })
   if (!changed.ok) {
     kept?.takeBack()
@@ -90,6 +80,59 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
     terminal.note(`the invitation of ${user}, which had the old keys, is cancelled`)
   if (until > now) terminal.note('“ghostport user list” says who still uses old keys')
   return reportServer(answer, terminal)
+}
+
+/** What the old keys become, and when they end. */
+export interface Rotated {
+  readonly texts: NewTexts
+  readonly old: StanzaName
+  readonly until: UnixSeconds
+}
+
+/**
+ * The stanza gets new keys, and the old ones another name and an end.
+ * @param mark of the new keys, if they are those of a node.
+ */
+export function rotateStanza(
+  { users, files }: Pick<AccessFiles, 'users' | 'files'>,
+  user: User,
+  keys: Pick<KeyTexts, 'key' | 'hmacKey'>,
+  { end, now, mark }: { readonly end: UnixSeconds; readonly now: UnixSeconds; readonly mark?: NodeMark },
+): Result<Rotated> {
+  const { name, stanza } = user
+  if (name === undefined) throw new Error('who is rotated has a name')
+  const judged = judge(user, now)
+  if (!judged.ok) return judged
+  const named = oldName(name, users, now)
+  if (!named.ok) return named
+  // Keys never live longer than they would have.
+  const until = unixSeconds(Math.min(end, stanza?.expires ?? end))
+  const lines = [setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
+  const renewed = (old: readonly string[]): readonly string[] =>
+    mark === undefined ? withKeys(old, lines) : withNodeMark(withKeys(old, lines), mark)
+  const edited = editUsers(files, [
+    ...outlived(users, now).map((one) => ({ user: one, edit: 'remove' }) as const),
+    { user, edit: (old) => [...renewed(old), '', ...replacedKeys(old, name, named.value, until)] },
+  ])
+  return edited.ok ? ok({ texts: edited.value, old: named.value, until }) : edited
+}
+
+/** The profile of a user whose stanza stays as it is, but for the keys. */
+export function profileAfter(
+  user: User,
+  address: ServerAddress,
+  server: ServerConfig,
+  keys: KeyTexts,
+  { more, now }: { readonly more: readonly RcChange[]; readonly now: UnixSeconds },
+): { readonly ports: string; readonly profile: Result<Profile> } {
+  const { stanza } = user
+  const ports = stanza?.openPorts === undefined ? 'tcp/22' : formatProtocolPorts(stanza.openPorts)
+  const profile = makeProfile(address, server, keys, {
+    ...{ ports, client: [...clientSettings(user), ...more], made: now },
+    ...(stanza?.expires !== undefined && { until: stanza.expires }),
+    ...(stanza?.spaPorts !== undefined && { spaPorts: stanza.spaPorts }),
+  })
+  return { ports, profile }
 }
 
 function judge({ name, stanza, isDisabled, isInvited, oldKeysOf }: User, now: UnixSeconds): Result<void> {

@@ -41,10 +41,8 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
   const isTerminal = process.getBuiltinModule('node:tty').isatty(1)
   const isAsked = given['show-secrets'] > 0
   const file = given['profile-file']
-  if (file === undefined && !isAsked && (!isTerminal || given.json > 0))
-    return refuse('CLI_USAGE', 'the new keys are shown once, on a terminal, and standard output is none', {
-      suggestion: '--profile-file FILE, or --show-secrets',
-    })
+  const shown = judgeShowing(given)
+  if (!shown.ok) return shown
   const qr = QR_CODES.find((one) => one === (given.qr ?? (given.gateway === undefined ? 'android' : 'profile')))
   if (qr === undefined) return refuse('VALUE_INVALID', `--qr: “${given.qr}” is not one of ${QR_CODES.join(', ')}`)
   const address = await nameServer(given)
@@ -70,6 +68,19 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
       }
       return { ...about, spaServer: server, ...(isAsked && secrets) }
     },
+  })
+}
+
+/** @returns where new keys are shown; CLI_USAGE if nowhere. */
+export function judgeShowing(
+  given: Pick<Given, 'show-secrets' | 'profile-file' | 'json'>,
+): Result<'terminal' | 'file' | 'asked'> {
+  const isTerminal = process.getBuiltinModule('node:tty').isatty(1)
+  if (given['show-secrets'] > 0) return ok('asked')
+  if (given['profile-file'] !== undefined) return ok('file')
+  if (isTerminal && given.json === 0) return ok('terminal')
+  return refuse('CLI_USAGE', 'the new keys are shown once, on a terminal, and standard output is none', {
+    suggestion: '--profile-file FILE, or --show-secrets',
   })
 }
 

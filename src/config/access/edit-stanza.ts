@@ -17,6 +17,7 @@ export interface StanzaPlace {
 const DISABLED = '# ghostport: disabled. Before: '
 const INVITED = '# ghostport: invited, and not confirmed yet. Then: '
 const REPLACED = '# ghostport: old keys of '
+const NODE_KEYS = '# ghostport: keys of node '
 const NO_END = 'no end'
 /** A stanza with this end has expired, for fwknopd too. 0 would be no end there. */
 const LONG_AGO = 'ACCESS_EXPIRE_EPOCH 1'
@@ -28,6 +29,18 @@ export interface StanzaMarks {
   readonly isInvited: boolean
   /** The user whose keys these were before the keys were changed. */
   readonly oldKeysOf?: string
+  /** The keys are derived for a node of a fleet. */
+  readonly nodeKeys?: NodeMark
+}
+
+/** `# ghostport: keys of node web-1, made 1764150000, for web-1,web-2` */
+export interface NodeMark {
+  /** The key name of the node. */
+  readonly keyName: string
+  /** When the secret was made: Unix seconds. */
+  readonly made: number
+  /** The key names of all nodes that the secret was made for. Empty where only the host knows that made it. */
+  readonly all: readonly string[]
 }
 
 /** @returns the text with a stanza at its end, after a blank line. @param lines without line ends. */
@@ -79,13 +92,33 @@ export function marksOf(lines: readonly string[]): StanzaMarks {
   const at = lines.findIndex((line) => line.startsWith(DISABLED))
   const replaced = lines.find((line) => line.startsWith(REPLACED))
   const invitedAt = lines.findIndex((line) => line.startsWith(INVITED))
+  const nodeKeys = nodeMark(lines.find((line) => line.startsWith(NODE_KEYS)))
   return {
     // Somebody who gave the stanza another end by hand has enabled it.
     isDisabled: at >= 0 && lines[at + 1] === LONG_AGO,
     // Somebody who removed the end by hand has confirmed it.
     isInvited: invitedAt >= 0 && isEnd(settingName(lines[invitedAt + 1] ?? '')),
     ...(replaced !== undefined && { oldKeysOf: replaced.slice(REPLACED.length).trim() }),
+    ...(nodeKeys !== undefined && { nodeKeys }),
   }
+}
+
+function nodeMark(line: string | undefined): NodeMark | undefined {
+  const [, keyName, made, all] =
+    /^# ghostport: keys of node ([a-z0-9.-]{1,63}), made ([0-9]{1,12})(?:, for ([a-z0-9.,-]+))?\s*$/.exec(line ?? '') ??
+    []
+  return keyName === undefined ? undefined : { keyName, made: Number(made), all: all?.split(',') ?? [] }
+}
+
+/** The same stanza with the mark, in the place of the one that it has; else after its NAME, or its SOURCE. */
+export function withNodeMark(lines: readonly string[], { keyName, made, all }: NodeMark): readonly string[] {
+  const mark = `${NODE_KEYS}${keyName}, made ${made}${all.length === 0 ? '' : `, for ${all.join(',')}`}`
+  const kept = lines.filter((line) => !line.startsWith(NODE_KEYS))
+  const after = Math.max(
+    0,
+    kept.findIndex((line) => settingName(line) === 'NAME'),
+  )
+  return [...kept.slice(0, after + 1), mark, ...kept.slice(after + 1)]
 }
 
 /** The stanza grants nothing any more. Its end of before is kept in a comment. */
