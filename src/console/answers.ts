@@ -12,6 +12,9 @@ export type ConsoleWord =
   | 'STEP_UP_NEEDED'
   | 'STEP_UP_REFUSED'
   | 'NO_SECOND_FACTOR'
+  | 'ENROL_TIME_OVER'
+  | 'TOTP_WRONG'
+  | 'PASSKEY_REFUSED'
   | 'TOO_MANY'
   | 'SERVER_AWAY'
 

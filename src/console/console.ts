@@ -31,6 +31,8 @@ export interface ConsoleWorld {
   readonly wall: () => Date
   readonly version: string
   readonly onFault: (error: unknown) => void
+  /** An account logged in, or changed something of itself. */
+  readonly onAccount: (what: string, account: string) => void
   /** The server was reached, or is away. */
   readonly onServer: (state: ServerState) => void
 }
@@ -65,11 +67,12 @@ export async function openConsole(
   if (!certificate.ok) return certificate
   const book = new AccountBook(state)
   const [events, line] = [new ServerLine(config.serverSocket), new ServerLine(config.serverSocket)]
-  const looks = new ServerLine(config.serverSocket)
+  const [status, looks] = [new ServerLine(config.serverSocket), new ServerLine(config.serverSocket)]
   let history: History | undefined
   let watch: ServerWatch | undefined
   const parts = {
-    ...{ book, line, sessions: new Sessions(), login: new Login(book, world.clock), clock: world.clock },
+    ...{ book, line, looks, sessions: new Sessions(), login: new Login(book, world.clock), clock: world.clock },
+    tell: world.onAccount,
     watch(): ServerWatch {
       if (watch === undefined) throw new Error('the console has not begun')
       return watch
@@ -96,14 +99,14 @@ export async function openConsole(
       if (!opened.ok) return opened
       history = opened.value
       const { version, wall, onServer } = world
-      watch = new ServerWatch({ events, asks: looks, history, version, wall, onChange: onServer })
+      watch = new ServerWatch({ events, asks: status, history, version, wall, onChange: onServer })
       watch.start()
       return ok({
         ...common,
         async close() {
           await http.value.close()
           watch?.stop()
-          for (const one of [events, line, looks]) one.close()
+          for (const one of [events, status, line, looks]) one.close()
           history?.close()
         },
       })

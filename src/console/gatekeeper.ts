@@ -27,6 +27,8 @@ export interface Needs {
   /** A second factor in the last minutes. */
   readonly stepUp?: boolean
   readonly query?: readonly string[]
+  /** Bytes of the body. */
+  readonly most?: number
 }
 
 const MOST_BODY = 16 * 1024
@@ -61,7 +63,7 @@ export class Gatekeeper {
       method: 'POST',
       path,
       from: 'own',
-      body: { kind: 'json', read, most: MOST_BODY },
+      body: { kind: 'json', read, most: needs.most ?? MOST_BODY },
       handle: (request) => this.#admit(request, role, needs, handle),
     })
   }

@@ -6,6 +6,7 @@ import { integer, mapped, record, text } from '../json-reader.ts'
 import { seconds } from '../units.ts'
 import type { AccountBook } from './account-book.ts'
 import { failureReply, refusal } from './answers.ts'
+import { factorRoutes } from './factor-routes.ts'
 import { accountAnswer, Gatekeeper, replyDone, sessionAnswer } from './gatekeeper.ts'
 import type { History } from './history.ts'
 import { historyRoutes } from './history-routes.ts'
@@ -14,6 +15,7 @@ import type { ServerLine } from './server-line.ts'
 import type { ServerWatch } from './server-watch.ts'
 import type { Sessions } from './sessions.ts'
 import { tellPage } from './stream.ts'
+import { userRoutes } from './user-routes.ts'
 
 export interface ConsoleParts {
   readonly book: AccountBook
@@ -23,7 +25,10 @@ export interface ConsoleParts {
   readonly watch: () => ServerWatch
   readonly history: () => History
   readonly line: ServerLine
+  readonly looks: ServerLine
   readonly clock: Clock
+  /** Something that an account did, for the log of the console. */
+  readonly tell: (what: string, account: string) => void
 }
 
 const MOST_STREAMS = 64
@@ -43,9 +48,11 @@ export function consoleRoutes(parts: ConsoleParts): readonly Route[] {
   const gate = new Gatekeeper(parts.book, parts.sessions)
   return [
     ...loginRoutes(parts, gate),
+    ...factorRoutes({ ...parts, loginReply }, gate),
     streamRoute(parts, gate),
     ...grantRoutes(parts, gate),
     ...historyRoutes(parts.history, gate),
+    ...userRoutes({ ...parts, wall: () => new Date() }, gate),
   ]
 }
 

@@ -51,6 +51,7 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
       wall: () => new Date(),
       version: ownVersion(),
       onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
+      onAccount: (what, account) => log.write('info', 'account', { account, what }),
       onServer: (server) => tellServer(log, server),
     },
   )

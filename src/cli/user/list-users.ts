@@ -108,6 +108,10 @@ function portsOf(stanza: Stanza | undefined): string {
   return stanza.openPorts === undefined ? 'any port' : formatProtocolPorts(stanza.openPorts)
 }
 
+function sourcesOf({ sources }: Stanza): string {
+  return sources === 'any' ? 'ANY' : sources.map((it) => `${it.prefix}/${it.length}`).join(', ')
+}
+
 /** The SPA ports of its own. */
 function spaPortsOf(stanza: Stanza | undefined): readonly string[] | undefined {
   return stanza?.spaPorts?.map(formatCapturePort)
@@ -152,6 +156,7 @@ function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
     file: place.file,
     line: place.first,
     state: stateOf(user, now),
+    source: stanza === undefined ? null : sourcesOf(stanza),
     open: stanza?.openPorts?.map((one) => formatProtocolPorts([one])) ?? null,
     spaPorts: spaPortsOf(stanza) ?? null,
     expires: user.isDisabled ? null : (stanza?.expires ?? null),

@@ -33,6 +33,8 @@ const span = mapped(text({ max: 10 }), (read) => (/^[1-9][0-9]{0,5}[mhd]$/.test(
 const request = either(
   record({ ask: literal('status') }, {}),
   record({ ask: literal('uses') }, {}),
+  record({ ask: either(literal('users'), literal('policy'), literal('doctor')) }, {}),
+  record({ ask: literal('audit') }, {}),
   record({ ask: literal('events'), after: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }) }, {}),
   record({ ask: literal('revoke'), word, by }, {}),
   record({ ask: literal('extend'), grant, seconds: mapped(integer({ min: 1, max: 86_400 }), seconds), by }, {}),
@@ -96,6 +98,10 @@ export function rightFor(ask: ConsoleAsk): ConsoleRight | undefined {
     case 'status':
     case 'uses':
     case 'events':
+    case 'users':
+    case 'policy':
+    case 'doctor':
+    case 'audit':
       return undefined
     case 'revoke':
     case 'extend':

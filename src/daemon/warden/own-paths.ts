@@ -7,7 +7,7 @@ import type { UsedSetting } from '../../config/server/fwknopd-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
-import { judgeFile, ourUsers } from '../../system/file-trust.ts'
+import { judgeFile, judgeTrail, ourUsers } from '../../system/file-trust.ts'
 import { judgeServerFile, prepareServerFile, readServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 
@@ -42,7 +42,7 @@ export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'
     ['CONTROL_SOCKET', controlSocket, judgeServerFile],
   ]
   if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeServerFile])
-  if (server.consoleAccess !== undefined) files.push(['CONSOLE_SOCKET', server.consoleAccess.socket, judgeServerFile])
+  if (server.consoleAccess !== undefined) files.push(['CONSOLE_SOCKET', server.consoleAccess.socket, judgeOpenSocket])
   if (policy.refuseReplays)
     files.push(
       ['REPLAY_DB', replay.database, judgeServerFile],
@@ -127,12 +127,20 @@ function notASocket(path: string): string | undefined {
  * @throws the file system's errors.
  */
 export function clearForSocket(path: string): Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'> | undefined {
-  const exposed = prepareServerFile(path)
+  const exposed = judgeOpenSocket(path)
   if (exposed !== undefined) return exposed
   const other = notASocket(path)
   if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other).failure
   rmSync(path, { force: true })
-  return undefined
+  return prepareServerFile(path)
+}
+
+/** Everybody may connect to the socket of the console: its mode says nothing, and a start makes it anew. */
+function judgeOpenSocket(path: string): Failure<'CONFIG_EXPOSED'> | undefined {
+  const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
+  return found?.isSocket() === true && ourUsers().has(found.uid)
+    ? judgeTrail(path, { owners: ourUsers(), alone: true })
+    : judgeServerFile(path)
 }
 
 /** A start overwrites the file of a server that died. @returns why the existing file is not such a file. */

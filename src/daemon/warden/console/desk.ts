@@ -19,6 +19,7 @@ import {
 import { grantTag } from '../revoke-target.ts'
 import type { EventRing } from './event-ring.ts'
 import { extended } from './extend.ts'
+import { type Look, Looks } from './looks.ts'
 import type { OwnCommands } from './own-command.ts'
 
 /** How long a question for events waits for one. */
@@ -41,14 +42,16 @@ export interface DeskParts {
   readonly uid: number
 }
 
-type Change = Exclude<ConsoleRequest, { ask: 'status' | 'uses' | 'events' }>
+type Change = Exclude<ConsoleRequest, { ask: 'status' | 'uses' | 'events' | Look }>
 type UserChange = Exclude<Change, { ask: 'revoke' | 'extend' | 'reload' }>
 
 export class Desk {
   readonly #parts: DeskParts
+  readonly #looks: Looks
 
   constructor(parts: DeskParts) {
     this.#parts = parts
+    this.#looks = new Looks(parts.commands)
   }
 
   /** @param signal the asker has gone. */
@@ -67,8 +70,16 @@ export class Desk {
         return ok(this.#parts.uses())
       case 'events':
         return ok(await this.#events(request.after, signal))
-      default:
-        return await this.#change(request)
+      case 'users':
+      case 'policy':
+      case 'doctor':
+      case 'audit':
+        return await this.#look(request.ask)
+      default: {
+        const changed = await this.#change(request)
+        if (request.ask !== 'invite list') this.#looks.forget()
+        return changed
+      }
     }
   }
 
@@ -78,6 +89,15 @@ export class Desk {
     if (now.events.length > 0) return now
     await events.more(AbortSignal.any([signal, AbortSignal.timeout(WAIT_FOR_EVENTS)]))
     return events.after(after)
+  }
+
+  async #look(look: Look): Promise<Result<unknown>> {
+    const { source } = this.#parts
+    if (source.dialect !== undefined)
+      return refuse('CONSOLE_REFUSED', 'this can be looked at only where “ghostport serve” runs the server')
+    const ran = await this.#looks.look(look, source)
+    const failure = ran.ok ? failureIn(ran.value) : undefined
+    return failure === undefined ? ran : { ok: false, failure }
   }
 
   async #change(request: Change): Promise<Result<unknown>> {

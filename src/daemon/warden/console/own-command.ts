@@ -12,7 +12,8 @@ import { milliseconds } from '../../../units.ts'
 import type { ConsoleActor } from '../../link/console-protocol.ts'
 
 const PATIENCE = milliseconds(60_000)
-const MOST_OUTPUT = 256 * 1024
+/** A list of 10 000 users has some 3 MB. */
+const MOST_OUTPUT = 16 * 1024 * 1024
 
 /** How this process was started: Node's options, and the file of the program. */
 export interface OwnProgram {
@@ -28,15 +29,29 @@ export class OwnCommands {
     this.#program = program
   }
 
-  /** @returns what the command printed as JSON: also for a failure of its own. CONSOLE_REFUSED if it printed none. */
-  run(words: readonly string[], by: ConsoleActor): Promise<Result<unknown, Failure<'CONSOLE_REFUSED'>>> {
+  /**
+   * @param by who asked for a change; absent: it only looks.
+   * @returns what the command printed as JSON: also for a failure of its own. CONSOLE_REFUSED if it printed none.
+   */
+  async run(words: readonly string[], by?: ConsoleActor): Promise<Result<unknown, Failure<'CONSOLE_REFUSED'>>> {
+    return read(await this.#output(words, by), (text) => JSON.parse(text))
+  }
+
+  /** The same for a command that prints a JSON value on each line. */
+  async runLines(words: readonly string[]): Promise<Result<readonly unknown[], Failure<'CONSOLE_REFUSED'>>> {
+    return read(await this.#output(words), (text) =>
+      text.split('\n').flatMap((line): readonly unknown[] => (line === '' ? [] : [JSON.parse(line)])),
+    )
+  }
+
+  #output(words: readonly string[], by?: ConsoleActor): Promise<Output> {
     const { options, file } = this.#program
     keepToOurselves()
     const child = spawn(process.execPath, [...options, file, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       cwd: '/',
-      env: { ...PROGRAM_ENVIRONMENT, GHOSTPORT_AUDIT_ACTOR: jsonLine(by) },
+      env: { ...PROGRAM_ENVIRONMENT, ...(by !== undefined && { GHOSTPORT_AUDIT_ACTOR: jsonLine(by) }) },
     })
     this.#running.add(child)
     const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
@@ -45,12 +60,7 @@ export class OwnCommands {
       const end = (): void => {
         clearTimeout(late)
         this.#running.delete(child)
-        try {
-          resolve(ok(JSON.parse(stdout.text)))
-        } catch {
-          const [said = 'it printed nothing'] = stderr.text.split('\n')
-          resolve(refuse('CONSOLE_REFUSED', `the command did not do it: ${said.slice(0, 500)}`))
-        }
+        resolve({ stdout: stdout.text, stderr: stderr.text })
       }
       child.once('error', end)
       child.once('close', end)
@@ -59,6 +69,20 @@ export class OwnCommands {
 
   stop(): void {
     for (const child of this.#running) child.kill('SIGKILL')
+  }
+}
+
+interface Output {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function read<T>({ stdout, stderr }: Output, parse: (text: string) => T): Result<T, Failure<'CONSOLE_REFUSED'>> {
+  try {
+    return ok(parse(stdout))
+  } catch {
+    const [said = ''] = stderr.split('\n')
+    return refuse('CONSOLE_REFUSED', `the command did not do it: ${said.slice(0, 500) || 'it printed nothing'}`)
   }
 }
 
