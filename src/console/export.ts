@@ -1,4 +1,4 @@
-/** The history as a file. Its texts come from packets: what a spreadsheet takes for a formula gets a quote before it. */
+/** The history as a file. Its texts come from packets: what a spreadsheet would calculate gets a quote before it. */
 import { jsonLine } from '../bytes/text.ts'
 import type { KeptEvent } from './event.ts'
 

@@ -1,4 +1,4 @@
-/** Questions about the history: filters, pages, sums. A long one is asked in windows, and others get their turn between. */
+/** Questions about the history: filters, pages, sums. A long one is asked in windows: others get their turn between. */
 import { setImmediate } from 'node:timers/promises'
 import { failureKinds } from '../failure-codes.ts'
 import type { KeptEvent } from './event.ts'

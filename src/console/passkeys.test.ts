@@ -88,13 +88,13 @@ describe('passkeys', () => {
 
   it('nothing that a browser sends makes them throw', () => {
     const words = fc.oneof(fc.base64String(), fc.string(), fc.constant(made().kept.publicKey))
-    const any = fc.record({
+    const given = fc.record({
       ...{ id: words, authenticatorData: words, clientDataJSON: words, signature: words },
       ...{ attestationObject: words, publicKey: words, publicKeyAlgorithm: fc.integer() },
     })
     const { kept } = made()
     fc.assert(
-      fc.property(any, ({ id, authenticatorData, clientDataJSON, signature, ...more }) => {
+      fc.property(given, ({ id, authenticatorData, clientDataJSON, signature, ...more }) => {
         const assertion = readAssertion({ id, authenticatorData, clientDataJSON, signature })
         if (assertion !== undefined)
           assert.equal(

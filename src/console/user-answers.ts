@@ -1,4 +1,4 @@
-/** Users, invitations, policy, doctor and audit log as the page shows them, of what commands of the server print. Pure. */
+/** What commands of the server print (users, invitations, policy, doctor, audit log), as the page shows it. Pure. */
 import { jsonLine } from '../bytes/text.ts'
 import type { Grants } from './grants.ts'
 
