@@ -12,6 +12,7 @@ import {
   parseKeyBase64,
   unixSeconds,
 } from '../../src/packet.ts'
+import { watchMoves } from './moves.ts'
 
 export const KEY = Buffer.alloc(32, 7).toString('base64')
 export const HMAC = Buffer.alloc(64, 9).toString('base64')
@@ -38,13 +39,15 @@ export interface PageOptions {
   readonly as?: readonly string[]
   /** The clock is the test's. */
   readonly clock?: true
+  /** For `movesIn`. */
+  readonly moves?: true
 }
 
 /** A tab with a store of its own. */
 export async function openPage(
   browser: Browser,
   address: string,
-  { width = 390, height = 844, dark = false, clock, as = [] }: PageOptions = {},
+  { width = 390, height = 844, dark = false, clock, moves, as = [] }: PageOptions = {},
 ): Promise<OpenPage> {
   const context = await browser.newContext({
     viewport: { width, height },
@@ -55,6 +58,7 @@ export async function openPage(
       const { pathname } = new URL(route.request().url())
       await route.fulfill({ response: await route.fetch({ url: `${address}${pathname}` }) })
     })
+  if (moves) await watchMoves(context)
   const tab = await context.newPage()
   if (clock) await tab.clock.install()
   tab.setDefaultTimeout(25_000)

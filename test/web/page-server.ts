@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { makePage } from '../../web/build.mjs'
 
 export interface PageServer extends AsyncDisposable {
@@ -19,6 +20,8 @@ export interface PageServer extends AsyncDisposable {
   clockAhead: number
   /** What comes back for a packet. */
   receipt: (packet: string) => string
+  /** Milliseconds until it answers what a page asks. */
+  slow: number
   /** Whether it answers at all. */
   isUp: boolean
   /** From now on it has another version of the page. @returns a function that takes that back. */
@@ -51,6 +54,7 @@ export async function servePage(): Promise<PageServer> {
     if (request.method === 'GET' && file !== undefined)
       return void response.writeHead(200, { 'content-type': file.type }).end(file.content)
     if (request.method === 'OPTIONS') return void response.writeHead(204).end()
+    if (state.slow > 0) await delay(state.slow)
     if (pathname === '/v1/time') return json(response, 200, { time: Math.floor(Date.now() / 1000) + state.clockAhead })
     if (pathname === '/v1/address') return json(response, 200, { address: state.address })
     let text = ''
@@ -79,6 +83,7 @@ export async function servePage(): Promise<PageServer> {
     address: '198.51.100.7',
     clockAhead: 0,
     receipt: () => FILLER,
+    slow: 0,
     isUp: true,
     bundle: list.bundle,
     replaceWorker() {

@@ -15,6 +15,7 @@ import { Daemon, dropByDefault, keys, SERVER, stanza } from '../support/daemon.t
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { startUi, type UiProcess, type UiTree, uiTree } from '../support/ui.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
+import { motionsIn, movesIn, watchMoves } from './moves.ts'
 
 const skip = chromiumUnavailable() || netnsUnavailable()
 const KEY = Buffer.alloc(32, 7).toString('base64')
@@ -52,6 +53,7 @@ describe('the page of ghostport ui', { skip }, () => {
     ui = await startUi(tree, home, [], clientHost)
     chromium = await startChromium(clientHost, ['--host-resolver-rules=MAP evil.example 127.0.0.1'])
     context = await chromium.browser.newContext({ viewport: { width: 1100, height: 800 } })
+    await watchMoves(context)
     tab = await newTab()
   })
   after(async () => {
@@ -114,6 +116,32 @@ describe('the page of ghostport ui', { skip }, () => {
     // The next test finds it open.
     await tab.getByRole('button', { name: 'Open' }).click()
     await tab.getByRole('timer').waitFor()
+  })
+
+  it('can be used by keyboard alone, and moves nothing', async () => {
+    const focused = () => tab.evaluate(() => document.activeElement?.textContent ?? '')
+    const tabTo = async (name: string) => {
+      for (let i = 0; i < 30 && !(await focused()).startsWith(name); i++) await tab.keyboard.press('Tab')
+      assert.match(await focused(), new RegExp(`^${name}`))
+    }
+    await home_()
+    await tab.getByRole('heading', { name: 'Doors' }).focus()
+    await tabTo('office')
+    await tab.keyboard.press('Enter')
+    await tab.getByRole('heading', { name: 'office', exact: true }).waitFor()
+    assert.equal(await focused(), 'office')
+    await movesIn(tab)
+    await tabTo('Extend')
+    await tab.keyboard.press('Enter')
+    await tab.getByText('is still open, since the knock before').waitFor()
+    assert.equal(await focused(), 'Extend')
+    await tabTo('Close now')
+    await tab.keyboard.press('Enter')
+    await tab.getByText('does not answer any more').waitFor()
+    assert.equal(await focused(), 'Open')
+    await tab.keyboard.press('Enter')
+    await tab.getByText(/^Open: port 22 of/).waitFor()
+    assert.deepEqual(await movesIn(tab), [])
   })
 
   it('keeps a door open, by new knocks before its time ends', async () => {
@@ -291,6 +319,8 @@ describe('the page of ghostport ui', { skip }, () => {
         await tab.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
         await tab.goto(`${ui.origin}/${hash}`)
         await tab.getByRole('heading').first().waitFor()
+        assert.deepEqual(await motionsIn(tab), [], hash)
+        assert.deepEqual(await movesIn(tab), [], `${hash}, ${width}`)
         const wide = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         assert.ok(wide <= 0, `${hash}, ${width}: ${wide} too wide`)
         await tab.evaluate(axe)

@@ -1,7 +1,7 @@
 /** One door: whose address, the large button, and what became of it. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { type IpAddress, parseAddress } from '../../../src/packet/address.ts'
 import { formatProtocolPorts } from '../../../src/packet/protocol-port.ts'
 import { seconds } from '../../../src/units.ts'
@@ -47,6 +47,8 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
   useEffect(() => {
     void session.look(profile)
   }, [profile, session])
+  const buttons = useRef<HTMLElement>(null)
+  const shown = useRef(false)
 
   const settings = settingsOf(profile.settings)
   const check = session.check.value
@@ -58,6 +60,13 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
   const skew = check.kind === 'known' ? check.skew : undefined
   const open = session.open.value
   const isOpen = open !== undefined && open.until > now.value
+  // The button that was pressed is gone: who uses the keyboard goes on with the one in its place.
+  useEffect(() => {
+    if (shown.current && document.activeElement === document.body)
+      buttons.current?.querySelector<HTMLElement>('button')?.focus({ preventScroll: true })
+    shown.current = true
+  }, [isOpen])
+  const isReady = isOpen || named !== undefined || check.kind === 'known'
   const mayKnock = sources.length > 0 && !session.isBusy.value && settings.ok
   const knock = () => {
     if (!mayKnock) return
@@ -127,76 +136,80 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
             Ask your administrator for a new profile.
           </Notice>
         )}
-      </section>
-
-      <section class="knock" aria-label="Knock">
-        {isOpen ? (
-          <OpenRing open={open} />
-        ) : (
-          <button class="knob" type="button" aria-disabled={!mayKnock} onClick={knock}>
-            <Icon name={session.isBusy.value ? 'lock' : 'key'} size={44} />
-            <span>{session.isBusy.value ? 'Sending…' : label}</span>
-          </button>
-        )}
-        <div class="said" role="status">
-          <Said session={session} isOpen={isOpen} wasOpen={open} />
-        </div>
-        {isOpen && (
-          <>
-            <div class="row">
-              <button class="button grow" type="button" onClick={knock} aria-disabled={!mayKnock}>
-                {session.isBusy.value ? 'Asking…' : 'Extend'}
-              </button>
-              <button class="button grow" type="button" onClick={close} aria-disabled={session.isBusy.value}>
-                Close now
-              </button>
-            </div>
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={session.keepsOpen.value}
-                onChange={(event) => {
-                  if (!event.currentTarget.checked) return session.letItEnd()
-                  session.keepsOpen.value = true
-                  knock()
-                }}
+        {isReady && (
+          <details>
+            <summary>More</summary>
+            <div class="stack">
+              <Field
+                id="other-address"
+                label="For another device"
+                hint="Its address, as the server sees it. Empty: for this device"
+                mono
+                value={other.value}
+                onInput={(value) => (other.value = value)}
+                wrong={named !== undefined && !named.ok ? named.failure.detail : undefined}
               />
-              Keep it open: ask again before the end, while this page is unlocked
-            </label>
-          </>
-        )}
-        {isOpen && settings.ok && (
-          <Links links={[...profile.links, ...linksFor(settings.value.server ?? '', open.requests)]} />
+              <Choice
+                id="time"
+                label="For how long"
+                value={time.value}
+                choices={TIMES}
+                onChange={(value) => (time.value = value)}
+                hint="The server may allow less."
+              />
+              {!isOpen && (
+                <button class="button" type="button" onClick={close} aria-disabled={!mayKnock}>
+                  Close what may be open
+                </button>
+              )}
+            </div>
+          </details>
         )}
       </section>
 
-      <details>
-        <summary>More</summary>
-        <div class="stack">
-          <Field
-            id="other-address"
-            label="For another device"
-            hint="Its address, as the server sees it. Empty: for this device"
-            mono
-            value={other.value}
-            onInput={(value) => (other.value = value)}
-            wrong={named !== undefined && !named.ok ? named.failure.detail : undefined}
-          />
-          <Choice
-            id="time"
-            label="For how long"
-            value={time.value}
-            choices={TIMES}
-            onChange={(value) => (time.value = value)}
-            hint="The server may allow less."
-          />
-          {!isOpen && (
-            <button class="button" type="button" onClick={close} aria-disabled={!mayKnock}>
-              Close what may be open
+      {/* Not before the address is known: what comes late must move nothing that is already there. */}
+      {isReady && (
+        <section class="knock" aria-label="Knock" ref={buttons}>
+          {isOpen ? (
+            <OpenRing open={open} />
+          ) : (
+            <button class="knob" type="button" aria-disabled={!mayKnock} onClick={knock}>
+              <Icon name={session.isBusy.value ? 'lock' : 'key'} size={44} />
+              <span key={session.isBusy.value}>{session.isBusy.value ? 'Sending…' : label}</span>
             </button>
           )}
-        </div>
-      </details>
+          <div class="said" role="status">
+            <Said session={session} isOpen={isOpen} wasOpen={open} />
+          </div>
+          {isOpen && (
+            <>
+              <div class="row">
+                <button class="button grow" type="button" onClick={knock} aria-disabled={!mayKnock}>
+                  {session.isBusy.value ? 'Asking…' : 'Extend'}
+                </button>
+                <button class="button grow" type="button" onClick={close} aria-disabled={session.isBusy.value}>
+                  Close now
+                </button>
+              </div>
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={session.keepsOpen.value}
+                  onChange={(event) => {
+                    if (!event.currentTarget.checked) return session.letItEnd()
+                    session.keepsOpen.value = true
+                    knock()
+                  }}
+                />
+                Keep it open: ask again before the end, while this page is unlocked
+              </label>
+            </>
+          )}
+          {isOpen && settings.ok && (
+            <Links links={[...profile.links, ...linksFor(settings.value.server ?? '', open.requests)]} />
+          )}
+        </section>
+      )}
     </>
   )
 }
@@ -285,9 +298,14 @@ function Said(props: {
     case 'idle':
       return null
     case 'sending':
-      return <p class="soft">Sealing and sending…</p>
     case 'waiting':
-      return <p class="soft">Sent. Waiting for the receipt of the server…</p>
+      // The buttons say that it is asked again. What was said stays, so that nothing moves.
+      if (isOpen && wasOpen !== undefined) return <OpenSaid open={wasOpen} />
+      return (
+        <p key={phase.kind} class="soft">
+          {phase.kind === 'sending' ? 'Sealing and sending…' : 'Sent. Waiting for the receipt of the server…'}
+        </p>
+      )
     case 'failed':
       return (
         <Notice kind="bad" title="Nothing was sent.">
@@ -299,11 +317,7 @@ function Said(props: {
       const bad = phase.outcomes.filter(({ kind }) => kind === 'refused' || kind === 'unproven')
       return (
         <div class="stack tight">
-          {isOpen && wasOpen !== undefined && (
-            <Notice kind="good" title={`Open until ${clockTime(wasOpen.until)}, says the server.`}>
-              {wasOpen.requests.map(about).join('; ')}
-            </Notice>
-          )}
+          {isOpen && wasOpen !== undefined && <OpenSaid open={wasOpen} />}
           {isShut && (
             <Notice kind="good" title="Closed, says the server.">
               Connections that are open go on.
@@ -324,6 +338,14 @@ function Said(props: {
   }
 }
 
+function OpenSaid({ open }: { readonly open: Open }): JSX.Element {
+  return (
+    <Notice kind="good" title={`Open until ${clockTime(open.until)}, says the server.`}>
+      {open.requests.map(about).join('; ')}
+    </Notice>
+  )
+}
+
 function Bad({ outcome }: { readonly outcome: Outcome }): JSX.Element {
   const reason = useSignal<string | undefined>(undefined)
   const code = outcome.kind === 'refused' ? outcome.code : undefined
@@ -336,7 +358,11 @@ function Bad({ outcome }: { readonly outcome: Outcome }): JSX.Element {
   if (code !== undefined)
     return (
       <Notice kind="bad" title="The server refused it.">
-        {reason.value === undefined ? '' : sentence(reason.value)} <code>{code}</code> ({about(outcome.request)})
+        {reason.value !== undefined && (
+          <>
+            {sentence(reason.value)} <code>{code}</code> ({about(outcome.request)})
+          </>
+        )}
       </Notice>
     )
   if (outcome.request.kind === 'close')

@@ -1,6 +1,7 @@
 /** One door: the large button, what became of the knock, and the proof. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { isClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { settingsOf } from '../../page/profile/kept.ts'
 import { factsOf } from '../../page/profile/opens.ts'
@@ -15,10 +16,17 @@ import { addressOf } from '../where.ts'
 export function Door({ name }: { readonly name: string }): JSX.Element {
   const stanza = stanzaOf(name)
   const other = useSignal('')
+  const first = useRef<HTMLButtonElement>(null)
+  const isOpen = going.value.get(name)?.open !== undefined || going.value.get(name)?.receipt?.verdict === 'open'
+  const shown = useRef(false)
+  // “Close now” goes with the door. Who uses the keyboard goes on with the button that stays.
+  useEffect(() => {
+    if (shown.current && document.activeElement === document.body) first.current?.focus({ preventScroll: true })
+    shown.current = true
+  }, [isOpen])
   if (stanza === undefined) return <Notice kind="bad" title="There is no such stanza." />
   const now_ = going.value.get(name)
   const isBusy = now_?.isOver === false
-  const isOpen = now_?.open !== undefined || now_?.receipt?.verdict === 'open'
   const allow = other.value.trim()
   const open = () => void knock(name, allow === '' ? {} : { allow })
   const close = () => {
@@ -26,9 +34,17 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
   }
   return (
     <>
-      <div>
-        <h1 tabIndex={-1}>{name}</h1>
-        <p class="soft">{stanza.summary}</p>
+      <div class="row apart">
+        <div class="grow">
+          <h1 tabIndex={-1}>{name}</h1>
+          <p class="soft">{stanza.summary}</p>
+        </div>
+        <a class="button plain" href={addressOf({ name: 'edit', stanza: name })}>
+          <Icon name="gear" /> Edit
+        </a>
+        <a class="button plain" href={addressOf({ name: 'share', stanza: name })}>
+          <Icon name="out" /> Export
+        </a>
       </div>
       <section class="card stack">
         {stanza.problem !== undefined && (
@@ -39,33 +55,12 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
         <button
           class="button first large"
           type="button"
+          ref={first}
           aria-disabled={isBusy || stanza.problem !== undefined}
           onClick={isBusy || stanza.problem !== undefined ? undefined : open}
         >
-          {isBusy ? 'Knocking…' : now_?.open === undefined ? 'Open' : 'Extend'}
+          <span key={`${isBusy} ${isOpen}`}>{isBusy ? 'Knocking…' : isOpen ? 'Extend' : 'Open'}</span>
         </button>
-        <div role="status" class="stack">
-          {now_ !== undefined && <Outcome name={name} known={now_} />}
-        </div>
-        {/* Not in the region that is read out: it changes each second. */}
-        {now_?.open !== undefined && now_.open.seconds !== null && (
-          <Left from={now_.open.at} seconds={now_.open.seconds} />
-        )}
-        {isOpen && (
-          <button class="button" type="button" aria-disabled={isBusy} onClick={close}>
-            Close now
-          </button>
-        )}
-        {now_?.open !== undefined && now_.open.seconds !== null && (
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={keptOpen.value.has(name)}
-              onChange={(event) => keepOpen(name, event.currentTarget.checked)}
-            />
-            Keep it open: knock again before the time ends, while this page is open
-          </label>
-        )}
         <Facts stanza={stanza} />
         <details>
           <summary>More</summary>
@@ -91,14 +86,31 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
           </div>
         </details>
       </section>
-      <div class="row">
-        <a class="button" href={addressOf({ name: 'edit', stanza: name })}>
-          <Icon name="gear" /> Edit
-        </a>
-        <a class="button" href={addressOf({ name: 'share', stanza: name })}>
-          <Icon name="out" /> Export
-        </a>
+      {/* At the end: what comes late moves nothing that is already there. */}
+      <div role="status" class="stack outcomes">
+        {now_ !== undefined && <Outcome name={name} known={now_} />}
       </div>
+      {isOpen && (
+        <section class="card stack" aria-label="Open">
+          {/* Not in the region that is read out: it changes each second. */}
+          {now_?.open !== undefined && now_.open.seconds !== null && (
+            <Left from={now_.open.at} seconds={now_.open.seconds} />
+          )}
+          <button class="button" type="button" aria-disabled={isBusy} onClick={close}>
+            Close now
+          </button>
+          {now_?.open !== undefined && now_.open.seconds !== null && (
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={keptOpen.value.has(name)}
+                onChange={(event) => keepOpen(name, event.currentTarget.checked)}
+              />
+              Keep it open: knock again before the time ends, while this page is open
+            </label>
+          )}
+        </section>
+      )}
     </>
   )
 }
