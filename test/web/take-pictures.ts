@@ -47,7 +47,11 @@ for (const [width, height] of folder === undefined ? ([[390, 844]] as const) : S
       const name =
         folder === undefined ? `page-${view.name}.png` : `${view.name}-${width}-${dark ? 'dark' : 'light'}.png`
       await page.tab.evaluate(() => scrollTo(0, 0))
-      await page.tab.screenshot({ path: join(target, name), fullPage: folder !== undefined, animations: 'disabled' })
+      // The whole view, with the line that is at the end of the window at its end.
+      const whole = await page.tab.evaluate(() => document.documentElement.scrollHeight)
+      if (folder !== undefined) await page.tab.setViewportSize({ width, height: Math.max(height, whole) })
+      await page.tab.screenshot({ path: join(target, name), animations: 'disabled' })
+      await page.tab.setViewportSize({ width, height })
       process.stdout.write(`${name}\n`)
     }
   }

@@ -77,12 +77,14 @@ export const views: readonly View[] = [
       await tab.getByRole('link', { name: 'Open office' }).click()
       await knock(tab)
       await tab.getByText('no proof').waitFor()
+      await tab.getByText('More', { exact: true }).click()
     },
   },
   {
     name: 'door-refused',
     reach: async (tab, server) => {
       server.receipt = (packet) => receiptFor(packet, { verdict: 'refused', code: 'ACCESS_PORT_DENIED' })
+      await tab.getByText('More', { exact: true }).click()
       await knock(tab)
       await tab.getByText('refused it').waitFor()
     },
@@ -93,7 +95,6 @@ export const views: readonly View[] = [
       server.receipt = (packet) => receiptFor(packet, { verdict: 'open', seconds: 300 })
       await knock(tab)
       await tab.locator('.ring').waitFor()
-      await tab.getByText('More', { exact: true }).click()
     },
   },
   {
