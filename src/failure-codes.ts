@@ -118,6 +118,9 @@ export const failureKinds = {
   INVITATION_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable invitation' },
   INVITATION_ENDED: { level: 'error', exit: 1, sentence: 'this invitation is not good any more' },
   INVITATIONS_FULL: { level: 'error', exit: 75, sentence: 'there are too many open invitations' },
+  INVITATION_UNCLAIMED: { level: 'error', exit: 1, sentence: 'nobody has claimed this invitation yet' },
+  CLAIM_REFUSED: { level: 'error', exit: 1, sentence: 'this claim must not be confirmed' },
+  GATEWAY_FAILED: { level: 'error', exit: 69, sentence: 'the gateway did not do it' },
   PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
 
   CONSOLE_REFUSED: { level: 'warning', exit: 1, sentence: 'the console may not do this' },

@@ -35,9 +35,9 @@ _ghostport_complete() {
       values='--name --server --open --key-len --hmac-key-len --hmac-digest-type'
       ;;
     client)
-      options='--file --name --replace --server --key-name --fleet --user --bundle-file --rc-file --json --help -h'
+      options='--file --name --replace --server --key-name --fleet --user --bundle-file --gateway-fingerprint --rc-file --json --help -h'
       paths='--file --bundle-file --rc-file'
-      values='--name --server --key-name --fleet --user'
+      values='--name --server --key-name --fleet --user --gateway-fingerprint'
       ;;
     ui)
       options='--rc-file --port --no-browser --stay --help -h'
@@ -55,9 +55,9 @@ _ghostport_complete() {
       values='--server --key-name'
       ;;
     invite)
-      options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --anyway --show-secrets --json --help -h'
-      paths='--config-file -c --access-file -a --file'
-      values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target'
+      options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --gateway-fingerprint --gateway-token --fingerprint --anyway --show-secrets --json --help -h'
+      paths='--config-file -c --access-file -a --file --gateway-token'
+      values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --gateway-fingerprint --fingerprint'
       ;;
     audit)
       options='--config-file -c --log --expect --last --json --help -h'

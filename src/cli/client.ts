@@ -8,7 +8,7 @@ import type { Terminal } from './terminal/terminal.ts'
 
 export const command = defineCommand({
   options,
-  operands: { required: ['ACTION'], optional: ['PROFILE|FILE|STANZA|NODE'] },
+  operands: { required: ['ACTION'], optional: ['PROFILE|FILE|LINK|STANZA|NODE'] },
   about: [
     'Changes ~/.fwknoprc. ACTION is:',
     '  add [PROFILE|FILE]   adds a server, or all servers of a fleet, from the line ghostport://… of “ghostport user add”',
@@ -16,12 +16,15 @@ export const command = defineCommand({
     '  extend NODE          one more node for the secret of a fleet: adds its stanza, and writes a bundle for that host',
     'Without an argument, add asks for the line, or reads it from standard input. That is better: the line holds keys, and a',
     'command line is seen in the list of processes, and kept in the history of the shell. FILE has the profile, or the',
-    'sealed profile of “ghostport invite --file”: then the secret is asked for, or read from standard input.',
+    'sealed profile of “ghostport invite --file”: then the secret is asked for, or read from standard input. LINK is that of',
+    'an invitation, https://…/invite: add claims it for this device, shows digits for the administrator, and waits until they',
+    'are confirmed. Better without what is behind its “#”: then that secret is asked for.',
   ],
   after: [
     'ghostport client add                       paste the line',
     'ghostport client add < ada-phone.profile',
     'ghostport client add ada-phone.invitation',
+    'ghostport client add https://gate.example.org/invite',
     'ghostport knock NAME --wait',
     'ghostport client export web-1 >> old-client.fwknoprc',
   ],

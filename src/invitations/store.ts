@@ -7,7 +7,7 @@ import { readdirSync, renameSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseStanzaName, type StanzaName, sameNameKey } from '../access/stanza-name.ts'
 import { integer, literal, mapped, parsed, type RecordOf, record, text } from '../json-reader.ts'
-import type { InvitationSecret } from '../packet/invitation-secret.ts'
+import { bytesOfHex, hexOf, type InvitationSecret } from '../packet/invitation-secret.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { errorCode, fileReason } from '../system/errno.ts'
 import { prepareServerFile, readServerFile, replaceServerFile, syncFolder } from '../system/server-file.ts'
@@ -30,6 +30,8 @@ export interface Invitation {
   readonly until: UnixSeconds
   /** `ended`: nobody used it in time. */
   readonly state: 'open' | 'used' | 'ended'
+  /** Where it is claimed through a gateway: the gateway knows more. */
+  readonly gateway?: GatewayInvitation
 }
 
 /** How many may wait at once. */
@@ -45,10 +47,34 @@ const fields = {
   user: parsed(parseStanzaName),
   made: time,
   until: time,
+  /** The hash of the proof. */
   proof: mapped(text({ max: 64 }), (read) => (/^[0-9a-f]{64}$/.test(read) ? read : undefined)),
 }
-const readStored = record(fields, { sealed: text({ max: 4000 }) })
-type Stored = RecordOf<typeof fields, { sealed: ReturnType<typeof text> }>
+const hex = mapped(text({ max: 64 }), (read) => (/^[0-9a-f]{64}$/.test(read) ? read : undefined))
+const bytes32 = mapped(hex, bytesOfHex)
+/** An invitation that is claimed through a gateway. */
+const atGateway = record(
+  {
+    /** `https://gate.example.org`. */
+    url: text({ max: 300 }),
+    /** Its name there; and the key that shows the gateway that it is this server’s. */
+    id: hex,
+    key: hex,
+  },
+  {
+    /** SHA-256 of the certificate of the gateway. */
+    fingerprint: text({ max: 100 }),
+    /** Until it is confirmed: what judges a claim, and what seals the profile (docs/WIRE.md § 19). */
+    claim: bytes32,
+    seal: bytes32,
+    profile: text({ max: 2000 }),
+  },
+)
+const more = { sealed: text({ max: 4000 }), gateway: atGateway }
+const readStored = record(fields, more)
+type Stored = RecordOf<typeof fields, typeof more>
+/** What this server keeps of an invitation at a gateway. */
+export type GatewayInvitation = NonNullable<Stored['gateway']>
 
 /** @returns how to take it back, for a caller whose next step fails. */
 export function addInvitation(
@@ -56,6 +82,21 @@ export function addInvitation(
   secret: InvitationSecret,
   { user, made, sealed }: { readonly user: StanzaName; readonly made: UnixSeconds; readonly sealed: Sealed },
 ): Result<{ readonly takeBack: () => void }, StoreFailure> {
+  const { until, data } = sealed
+  return put(folder, { version: '1', user, made, until, proof: proofHash(secret), sealed: data })
+}
+
+/** The same for one at a gateway. It holds the profile as it is: only root reads it, as access.conf. */
+export function addGatewayInvitation(
+  folder: string,
+  gateway: GatewayInvitation,
+  { user, made, until }: Pick<Invitation, 'user' | 'made' | 'until'>,
+): Result<{ readonly takeBack: () => void }, StoreFailure> {
+  return put(folder, { version: '1', user, made, until, proof: gateway.id, gateway })
+}
+
+function put(folder: string, stored: Stored): Result<{ readonly takeBack: () => void }, StoreFailure> {
+  const { made, proof } = stored
   const all = readAll(folder, made)
   if (!all.ok) return all
   const open = all.value.filter(({ state }) => state === 'open')
@@ -65,14 +106,42 @@ export function addInvitation(
     })
   return attempt(folder, 'CONFIG_UNWRITABLE', () => {
     for (const { file, until } of all.value) if (until + KEPT <= made) unlinkSync(systemPath(file))
-    const proof = proofHash(secret)
     const file = join(folder, `${idOf(proof)}.open`)
     const exposed = prepareServerFile(file)
     if (exposed !== undefined) return { ok: false, failure: exposed }
-    const stored: Stored = { version: '1', user, made, until: sealed.until, proof, sealed: sealed.data }
-    replaceServerFile(file, `${JSON.stringify(stored)}\n`, 0o600)
+    replaceServerFile(file, `${JSON.stringify(writable(stored))}\n`, 0o600)
     syncFolder(folder)
     return ok({ takeBack: () => tryUnlink(file) })
+  })
+}
+
+/** Bytes as digits. */
+function writable({ gateway, ...rest }: Stored): unknown {
+  if (gateway === undefined) return rest
+  const { claim, seal, ...plain } = gateway
+  const keys = { ...(claim !== undefined && { claim: hexOf(claim) }), ...(seal !== undefined && { seal: hexOf(seal) }) }
+  return { ...rest, gateway: { ...plain, ...keys } }
+}
+
+/**
+ * The profile was delivered to the device of this invitation: from now on nothing here can seal it again.
+ * @returns INVITATION_ENDED if it was cancelled meanwhile.
+ */
+export function finishGatewayInvitation(
+  folder: string,
+  { id }: Pick<GatewayInvitation, 'id'>,
+): Result<void, StoreFailure> {
+  const [open, used] = ['open', 'used'].map((state) => join(folder, `${idOf(id)}.${state}`)) as [string, string]
+  const found = readOne(open)
+  if (!found.ok) return found
+  const { gateway } = found.value ?? {}
+  if (found.value === undefined || gateway === undefined) return ended()
+  const { claim, seal, profile, ...rest } = gateway
+  return attempt(folder, 'CONFIG_UNWRITABLE', () => {
+    replaceServerFile(open, `${JSON.stringify({ ...found.value, gateway: rest })}\n`, 0o600)
+    renameSync(systemPath(open), systemPath(used))
+    syncFolder(folder)
+    return ok(undefined)
   })
 }
 
@@ -92,7 +161,7 @@ function findOpen(folder: string, secret: InvitationSecret, now: UnixSeconds): R
   if (!found.ok) return found
   // The name has a part of the hash only. It is the hash of a random text: its time tells nothing.
   if (found.value === undefined || found.value.proof !== proof || found.value.until <= now) return ended()
-  return ok(found.value)
+  return found.value.sealed === undefined ? ended() : ok(found.value)
 }
 
 /**
@@ -134,7 +203,7 @@ export function claimInvitation(
 /** All that are known, the oldest first. */
 export function listInvitations(folder: string, now: UnixSeconds): Result<readonly Invitation[], StoreFailure> {
   const all = readAll(folder, now)
-  return all.ok ? ok(all.value.map(({ user, made, until, state }) => ({ user, made, until, state }))) : all
+  return all.ok ? ok(all.value.map(({ file, ...rest }) => rest)) : all
 }
 
 /** Takes back all that wait for this user. @returns how many. */
@@ -179,9 +248,9 @@ function readAll(
     if (!found.ok && found.failure.code === 'INVITATION_ENDED') continue
     if (!found.ok) return found
     if (found.value === undefined) continue
-    const { user, made, until } = found.value
+    const { user, made, until, gateway } = found.value
     const state = kind === 'used' ? 'used' : until <= now ? 'ended' : 'open'
-    all.push({ file, user, made, until, state })
+    all.push({ file, user, made, until, state, ...(gateway !== undefined && { gateway }) })
   }
   return ok(all.sort((a, b) => a.made - b.made))
 }

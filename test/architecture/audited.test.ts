@@ -15,7 +15,10 @@ const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
 /** File → what it exports: functions that change something, and functions that only look or compute. */
 const sources: Readonly<Record<string, { readonly changes: readonly string[]; readonly looks: readonly string[] }>> = {
   'src/invitations/store.ts': {
-    changes: ['addInvitation', 'claimInvitation', 'cancelInvitations'],
+    changes: [
+      ...['addInvitation', 'addGatewayInvitation', 'claimInvitation', 'cancelInvitations'],
+      'finishGatewayInvitation',
+    ],
     looks: ['findInvitation', 'listInvitations'],
   },
   'src/host/policy/install.ts': {
@@ -55,6 +58,7 @@ const elsewhere: Readonly<Record<string, { readonly names: readonly string[]; re
   // What a user mends who is not root.
   'src/cli/doctor/fix.ts': { names: ['mend'], proof: /geteuid\?\.\(\) !== 0\) return mend\(/ },
   // `keep` of putUser is called in its changeAccess, which takes it back where nothing can be recorded.
+  'src/cli/invite/make-link.ts': { names: ['addGatewayInvitation'], proof: /putUser\(/ },
   'src/cli/invite/make.ts': { names: ['addInvitation'], proof: /putUser\(/ },
 }
 

@@ -69,7 +69,7 @@ const rules: readonly Rule[] = [
       // Files of our own, which strict readers read back.
       'src/daemon/warden/last-knocks.ts': /replaceServerFile\(this\.#path, `\$\{JSON\.stringify\(/,
       'src/client-ui/kept-files.ts': /replaceUserFile\(path, `\$\{JSON\.stringify\(/,
-      'src/invitations/store.ts': /replaceServerFile\((?:file|used), `\$\{JSON\.stringify\(/,
+      'src/invitations/store.ts': /replaceServerFile\((?:file|used|open), `\$\{JSON\.stringify\(/,
       'src/tools/gpgdir/journal.ts': /Buffer\.from\(`\\n\$\{JSON\.stringify\(entry\)\}/,
       // Text of one field of a log line.
       'src/daemon/warden/journal.ts': /message: JSON\.stringify\(message\)/,

@@ -1,10 +1,14 @@
 /** `ghostport client add`: writes the profile that “ghostport user add” showed into the rc file. */
+import { rmSync } from 'node:fs'
 import { systemClock } from '../../clock.ts'
 import { hasStanza, putStanza } from '../../config/client/edit-fwknoprc.ts'
 import { isFleetProfile } from '../../config/client/fleet-profile.ts'
+import { parseFingerprint } from '../../config/client/gateway-urls.ts'
+import { isInviteLink, parseInviteLink } from '../../config/client/invite-link.ts'
 import { type Profile, parseProfile } from '../../config/client/profile.ts'
 import { BEGINNING, isStanzaName } from '../../config/client/profile-url.ts'
 import { isSealed, parseSealed, parseSecret, unseal } from '../../invitations/secret.ts'
+import { parseSecretDigits } from '../../packet/invitation-secret.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { readUserFile, refuseExposed, refuseMissing } from '../../system/user-file.ts'
 import type { UnixSeconds } from '../../units.ts'
@@ -24,7 +28,10 @@ interface Added {
 export async function addToClient(argument: string | undefined, given: Given, terminal: Terminal): Promise<Outcome> {
   if (argument !== undefined && given.file !== undefined)
     return refuse('CLI_USAGE', '--file and an argument cannot be used together')
-  const text = await profileText(argument, given, terminal)
+  let keyFile: string | undefined
+  const text = await profileText(argument, given, terminal, (file) => {
+    keyFile = file
+  })
   if (!text.ok) return text
   if (given.name !== undefined && !isStanzaName(given.name))
     return refuse('VALUE_INVALID', `--name: “${given.name}” cannot be the name of a stanza`)
@@ -32,12 +39,16 @@ export async function addToClient(argument: string | undefined, given: Given, te
     ? (await import('./add-fleet.ts')).addFleet(text.value, given, terminal)
     : addServer(text.value, given, terminal)
   if (!added.ok) return added
+  // The profile can be fetched again as long as the key of this device is there.
+  if (keyFile !== undefined) rmSync(keyFile, { force: true })
   if (given.json > 0) return 0
   const until = added.value
   if (until !== undefined && until <= systemClock.now())
     terminal.note(`by this profile, its keys ended at ${showTime(until)}: ask the administrator for a new one`)
   if (argument?.startsWith(BEGINNING) === true && !isSealed(argument))
     terminal.note('the profile was on the command line: delete it from the history of your shell')
+  if (argument !== undefined && isInviteLink(argument) && argument.includes('#'))
+    terminal.note('the secret was on the command line, where others can see it: it is used up now')
   return 0
 }
 
@@ -61,7 +72,10 @@ async function profileText(
   argument: string | undefined,
   given: Given,
   terminal: Terminal,
+  onClaim: (keyFile: string) => void,
 ): Promise<Result<string, Failure>> {
+  if (argument !== undefined && isInviteLink(argument)) return claimed(argument, given, terminal, onClaim)
+  if (argument?.startsWith(SERVER_LINK)) return refuseServerLink()
   const file = given.file ?? (argument?.startsWith(BEGINNING) === false ? argument : undefined)
   if (file !== undefined) {
     const read = readUserFile(file)
@@ -76,7 +90,47 @@ async function profileText(
     argument === undefined
       ? await readTyped('the line ghostport://… (not shown)', terminal, 'PROFILE_INVALID', 'ghostport client add FILE')
       : ok(argument)
-  return line.ok && isSealed(line.value) ? unsealed(line.value, terminal) : line
+  if (!line.ok) return line
+  if (isInviteLink(line.value)) return claimed(line.value, given, terminal, onClaim)
+  if (line.value.trimStart().startsWith(SERVER_LINK)) return refuseServerLink()
+  return isSealed(line.value) ? unsealed(line.value, terminal) : line
+}
+
+const SERVER_LINK = 'ghostport://invite/'
+
+function refuseServerLink() {
+  return refuse('PROFILE_INVALID', 'this link is claimed on the server itself, which cannot be reached from here', {
+    suggestion: 'ask the administrator to run “ghostport invite claim” there, or for a link that begins with https://',
+  })
+}
+
+/** The link of an invitation at a gateway. @param onClaim gets the file with the key of this device. */
+async function claimed(
+  text: string,
+  given: Given,
+  terminal: Terminal,
+  onClaim: (keyFile: string) => void,
+): Promise<Result<string, Failure>> {
+  const link = parseInviteLink(text)
+  if (!link.ok) return link
+  const pinned = given['gateway-fingerprint']
+  const fingerprint = pinned === undefined ? ok(undefined) : parseFingerprint(pinned)
+  if (!fingerprint.ok) return refuse('VALUE_INVALID', `--gateway-fingerprint: ${fingerprint.failure.detail}`)
+  const rc = readRcText(given['rc-file'])
+  if (!rc.ok) return rc
+  let { secret } = link.value
+  if (secret === undefined) {
+    const typed = await readTyped('what is behind the “#” of the link (not shown)', terminal, 'INVITATION_INVALID')
+    const read = typed.ok ? parseSecretDigits(typed.value) : typed
+    if (!read.ok) return read
+    secret = read.value
+  }
+  const { claimProfile } = await import('./claim-link.ts')
+  const pin = fingerprint.value === undefined ? {} : { fingerprint: fingerprint.value }
+  const profile = await claimProfile(link.value, { secret, rcFile: rc.value.file, ...pin }, terminal)
+  if (!profile.ok) return profile
+  onClaim(profile.value.keyFile)
+  return ok(profile.value.profile)
 }
 
 function neither(word: string) {

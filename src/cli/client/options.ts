@@ -13,6 +13,10 @@ export const options = {
   fleet: { value: 'STANZA', help: 'extend: the fleet, where the rc file has several' },
   user: { value: 'NAME', help: 'extend: the name of the user on the node (that of the fleet)' },
   'bundle-file': { value: 'FILE', help: 'extend: write the bundle into a new FILE (USER.NODE.bundle)' },
+  'gateway-fingerprint': {
+    value: 'SHA256',
+    help: 'add, for a link: of the certificate of its gateway, where that signs itself',
+  },
   'rc-file': { value: 'FILE', help: 'FILE instead of ~/.fwknoprc' },
   json: { help: 'print one JSON object, also for a failure' },
 } as const
@@ -20,7 +24,7 @@ export const options = {
 export type Given = OptionValues<typeof options>
 
 export const ACTIONS = {
-  add: ['file', 'name', 'replace', 'rc-file', 'json'],
+  add: ['file', 'name', 'replace', 'gateway-fingerprint', 'rc-file', 'json'],
   export: ['rc-file', 'json'],
   extend: ['server', 'key-name', 'fleet', 'user', 'bundle-file', 'rc-file', 'json'],
 } as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>

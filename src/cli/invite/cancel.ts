@@ -9,9 +9,11 @@ import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { recordedIfPossible } from '../recorded.ts'
 import { configFiles } from '../server/config-source.ts'
-import type { Terminal } from '../terminal/terminal.ts'
+import { describeFailure, type Terminal } from '../terminal/terminal.ts'
 import { readAccess } from '../user/access-files.ts'
 import { changeUser } from '../user/change-user.ts'
+import { cancelAt } from './ask-gateway.ts'
+import { accessFor } from './at-gateways.ts'
 import type { Given } from './options.ts'
 
 export async function cancel(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
@@ -23,6 +25,10 @@ export async function cancel(name: StanzaName, given: Given, terminal: Terminal)
   const waiting = listInvitations(folder, now)
   if (!waiting.ok) return waiting
   const its = waiting.value.filter(({ user, state }) => state !== 'used' && sameNameKey(user) === sameNameKey(name))
+  // Also one that was confirmed: the profile may wait there still.
+  const atGateways = waiting.value.flatMap(({ user, gateway }) =>
+    gateway !== undefined && sameNameKey(user) === sameNameKey(name) ? [gateway] : [],
+  )
   const removed =
     its.length === 0
       ? ok(0)
@@ -33,6 +39,12 @@ export async function cancel(name: StanzaName, given: Given, terminal: Terminal)
           () => cancelInvitations(folder, name, now),
         )
   if (!removed.ok) return removed
+  for (const gateway of atGateways) {
+    const told = accessFor(gateway, given, access.value.source.server)
+    const gone = told.ok ? await cancelAt(told.value, gateway) : told
+    // Nobody can confirm it any more. What the gateway has opens nothing, and ends by itself.
+    if (!gone.ok) terminal.note(`the gateway was not told: ${describeFailure(gone.failure)}`)
+  }
   const user = findUser(users, name)
   if (removed.value === 0 && user?.isInvited !== true)
     return refuse('INVITATION_ENDED', `there is no open invitation for ${name}: it was used, or there was none`, {

@@ -1,8 +1,11 @@
 /** `ghostport invite confirm NAME`: the keys of a file, which ended with the invitation, go on. */
-import type { StanzaName } from '../../access/stanza-name.ts'
+import { type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
 import { confirmed } from '../../config/access/edit-stanza.ts'
 import { editUsers } from '../../config/access/edit-users.ts'
 import { findUser } from '../../config/access/users.ts'
+import { invitationsFolder } from '../../config/server/server-config.ts'
+import { listInvitations } from '../../invitations/store.ts'
 import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
@@ -19,6 +22,15 @@ export async function confirm(name: StanzaName, given: Given, terminal: Terminal
   if (!access.ok) return access
   const found = findUser(access.value.users, name)
   if (found?.name === undefined) return unknownUser(access.value.users, name)
+  const waiting = listInvitations(invitationsFolder(access.value.server), systemClock.now())
+  if (!waiting.ok) return waiting
+  const its = waiting.value.filter(({ user, state }) => state !== 'used' && sameNameKey(user) === sameNameKey(name))
+  const gateway = its.at(-1)?.gateway
+  if (gateway !== undefined)
+    return (await import('./confirm-claim.ts')).confirmClaim(found.name, gateway, given, terminal)
+  for (const option of ['fingerprint', 'gateway-token'] as const)
+    if (given[option] !== undefined)
+      return refuse('CLI_USAGE', `--${option} has no effect: no link of ${found.name} waits at a gateway`)
   if (!found.isInvited) return notInvited(found.name)
   const use = (await askUses(access.value.server.controlSocket))?.uses[found.name]
   if (use === undefined && given.anyway === 0)

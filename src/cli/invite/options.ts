@@ -25,8 +25,17 @@ export const options = {
   expire: of(ofUser.expire),
   server: of(ofUser.server),
   alias: of(ofUser.alias),
-  gateway: of(ofUser.gateway),
+  gateway: {
+    value: 'URL',
+    help: 'a link that is claimed in a browser, through this gateway; with --file: the profile knocks through it',
+  },
   'gateway-target': of(ofUser['gateway-target']),
+  'gateway-fingerprint': { value: 'SHA256', help: 'of the certificate of the gateway, where that signs itself' },
+  'gateway-token': {
+    value: 'FILE',
+    help: 'the token of the gateway, for root alone (gateway-token, beside the server’s settings)',
+  },
+  fingerprint: { value: 'DIGITS', help: 'confirm: what the device of the person shows, in place of the question' },
   anyway: { help: 'confirm: although no knock of this user is known' },
   'show-secrets': { help: 'print the link or the secret although standard output is no terminal; with --json: in it' },
   json: { help: 'print one JSON object, also for a failure' },
@@ -42,9 +51,14 @@ const FILES = ['config-file', 'access-file', 'json'] as const
 const STANZA = ['open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'spa-port', 'expire'] as const
 
 export const TAKEN = {
-  make: [...FILES, ...STANZA, 'file', 'for', 'server', 'alias', 'gateway', 'gateway-target', 'show-secrets'],
-  list: FILES,
+  make: [
+    ...FILES,
+    ...STANZA,
+    ...(['file', 'for', 'server', 'alias', 'show-secrets'] as const),
+    ...(['gateway', 'gateway-target', 'gateway-fingerprint', 'gateway-token'] as const),
+  ],
+  list: [...FILES, 'gateway-token'],
   claim: FILES,
-  confirm: [...FILES, 'anyway'],
-  cancel: FILES,
+  confirm: [...FILES, 'anyway', 'fingerprint', 'gateway-token'],
+  cancel: [...FILES, 'gateway-token'],
 } as const satisfies Readonly<Record<Action, readonly (keyof Given)[]>>

@@ -86,7 +86,7 @@ export function parseFingerprints(value: string): Result<readonly (string | unde
 }
 
 /** A SHA-256, with or without colons. @returns it as Node writes it: `AB:CD:…`. */
-function parseFingerprint(value: string): Result<string, Invalid> {
+export function parseFingerprint(value: string): Result<string, Invalid> {
   const digits = value
     .replace(/^sha-?256[:=]/i, '')
     .replaceAll(':', '')
