@@ -127,8 +127,9 @@ export async function newConsoleTab(context: BrowserContext, complaints: string[
   const tab = await context.newPage()
   tab.setDefaultTimeout(15_000)
   tab.on('console', (message) => {
-    // Refusals are told by their status. Not every browser knows every power that is forbidden.
-    const isUsual = /status of 4\d\d|Permissions-Policy/.test(message.text())
+    // Refusals are told by their status. Not every browser knows every power that is forbidden. The console takes
+    // passkeys of elliptic curves alone.
+    const isUsual = /status of 4\d\d|Permissions-Policy|pub_key_cred_params/.test(message.text())
     if (/^(warning|error)$/.test(message.type()) && !isUsual) complaints.push(message.text())
   })
   tab.on('pageerror', (error) => complaints.push(error.message))

@@ -67,9 +67,13 @@ export interface ServerState {
 }
 
 export interface Invitation {
+  /** `link`: claimed on the server. `gateway`: by a device, through a gateway. `file`: sealed in a file. */
+  readonly form?: string
+  /** `open`, `claimed`, `used`, `not confirmed`, `ended`, `forged`. */
   readonly state: string
-  readonly until?: string
-  readonly claim?: { readonly [field: string]: unknown }
+  readonly until?: string | null
+  /** The device that took it. */
+  readonly claim?: { readonly fingerprint: string; readonly at: string | null; readonly from: string | null }
 }
 
 export interface User {
@@ -77,7 +81,9 @@ export interface User {
   readonly stanza?: number
   readonly state: 'on' | 'off' | 'ended'
   readonly opens: readonly string[]
-  readonly source?: string
+  readonly source?: string | null
+  /** Keys that were replaced, and still open: whose they are. */
+  readonly oldKeysOf?: string | null
   readonly expires: string | null
   readonly lastKnock: { readonly at: string; readonly from?: string } | null
   readonly openGrants: number
@@ -114,6 +120,9 @@ export interface HistoryPage {
 export interface Policy {
   readonly server?: Readonly<Record<string, unknown>>
   readonly stanzas: readonly Readonly<Record<string, unknown>>[]
+  /** What is wrong with the files of now. */
+  readonly errors?: readonly unknown[]
+  readonly notices?: readonly unknown[]
 }
 
 export interface Doctor {

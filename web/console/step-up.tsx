@@ -3,7 +3,7 @@ import { signal, useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { Field } from '../shared/field.tsx'
-import { type Failed, post, stepUp } from './api.ts'
+import { type Account, type Failed, get, post, stepUp } from './api.ts'
 import { Dialog } from './parts/dialog.tsx'
 import { Failure } from './parts/failure.tsx'
 import { account } from './session.ts'
@@ -36,8 +36,14 @@ function StepUpDialog(): JSX.Element {
   const failure = useSignal<Failed | undefined>(undefined)
   const who = account.value
   const hasPasskey = (who?.passkeys.length ?? 0) > 0 && passkeysPossible()
-  // The session may end while it is asked.
-  useEffect(() => () => settle(false), [])
+  useEffect(() => {
+    // A factor may have been added in another browser.
+    void get<{ readonly account: Account }>('/v1/session').then((answer) => {
+      if (answer.ok) account.value = answer.value.account
+    })
+    // The session may end while it is asked.
+    return () => settle(false)
+  }, [])
   const send = async (path: string, body: object): Promise<void> => {
     const answer = await post(path, body)
     failure.value = answer.ok ? undefined : answer.failure

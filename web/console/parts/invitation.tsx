@@ -2,7 +2,6 @@
 import type { JSX } from 'preact'
 import { type Answer, type Invitation, post } from '../api.ts'
 import { mayManage } from '../session.ts'
-import { fieldText } from '../texts/events.ts'
 import { moment } from '../texts/times.ts'
 import { invitationWord, isClaimed } from '../texts/users.ts'
 
@@ -12,30 +11,49 @@ export function InvitationFacts(props: {
   readonly onChange: (answer: Answer<unknown>, words: string) => void
 }): JSX.Element {
   const { name, invitation, onChange } = props
+  const { claim } = invitation
   return (
     <section class="card stack" aria-label={`Invitation of ${name}`}>
       <h2>
         <bdi>{name}</bdi>: {invitationWord(invitation)}
       </h2>
       <dl class="facts">
-        {invitation.until !== undefined && (
+        {invitation.until != null && (
           <>
             <dt>Good until</dt>
             <dd>{moment(invitation.until)}</dd>
           </>
         )}
-        {Object.entries(invitation.claim ?? {}).map(([field, value]) => (
-          <ClaimRow key={field} field={field} value={value} />
-        ))}
+        {claim !== undefined && (
+          <>
+            <dt>Taken</dt>
+            <dd>{claim.at === null ? 'at a time that is not known' : moment(claim.at)}</dd>
+            <dt>From</dt>
+            <dd>
+              <bdi class="address">{claim.from ?? 'not known'}</bdi>
+            </dd>
+            <dt>The device shows</dt>
+            <dd>
+              <bdi class="mono fingerprint">{claim.fingerprint}</bdi>
+            </dd>
+          </>
+        )}
       </dl>
-      {isClaimed(invitation) && <p>Ask your user whether it was them, by another way. Then confirm.</p>}
+      {isClaimed(invitation) && (
+        <p>Call your user. Confirm only if their device shows these very signs: then its keys begin to work.</p>
+      )}
       {mayManage.value && (
         <div class="row">
           {isClaimed(invitation) && (
             <button
               class="button first"
               type="button"
-              onClick={async () => onChange(await post('/v1/invitations/confirm', { name }), `${name} is confirmed.`)}
+              onClick={async () =>
+                onChange(
+                  await post('/v1/invitations/confirm', { name, fingerprint: claim?.fingerprint }),
+                  `${name} is confirmed.`,
+                )
+              }
             >
               Confirm<span class="hidden"> {name}</span>
             </button>
@@ -52,17 +70,5 @@ export function InvitationFacts(props: {
         </div>
       )}
     </section>
-  )
-}
-
-function ClaimRow({ field, value }: { readonly field: string; readonly value: unknown }): JSX.Element {
-  const isTime = typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)
-  return (
-    <>
-      <dt>Claimed: {field}</dt>
-      <dd>
-        <bdi>{isTime ? moment(value) : fieldText(value)}</bdi>
-      </dd>
-    </>
   )
 }

@@ -13,6 +13,9 @@ export interface Wishes {
   readonly expire?: string
   readonly time?: string
   readonly for?: string
+  readonly gateway?: string
+  readonly gatewayTarget?: string
+  readonly gatewayFingerprint?: string
 }
 
 /** The host that clients knock at, as it was typed last. Nothing secret. */
@@ -31,6 +34,9 @@ export function UserForm(props: {
   const expire = useSignal('')
   const time = useSignal('')
   const span = useSignal('')
+  const gateway = useSignal('')
+  const gatewayTarget = useSignal('')
+  const gatewayFingerprint = useSignal('')
   const failure = useSignal<Failed | undefined>(undefined)
   const isBusy = useSignal(false)
   const submit = async (event: Event): Promise<void> => {
@@ -38,7 +44,7 @@ export function UserForm(props: {
     if (isBusy.value) return
     isBusy.value = true
     localStorage.setItem(SERVER, server.value.trim())
-    const given = { source, expire, time, for: span }
+    const given = { source, expire, time, for: span, gateway, gatewayTarget, gatewayFingerprint }
     const more = Object.entries(given).flatMap(([key, { value }]) => (value.trim() === '' ? [] : [[key, value.trim()]]))
     failure.value = await props.onSubmit({
       ...{ name: name.value.trim(), open: open.value.trim(), server: server.value.trim() },
@@ -79,6 +85,29 @@ export function UserForm(props: {
         }}
         required
       />
+      {props.kind === 'invitation' && (
+        <>
+          <Field
+            id="user-gateway"
+            label="Through a gateway"
+            hint="Its address, such as https://gate.example.org. Empty: the link is used on the server itself"
+            value={gateway.value}
+            onInput={(value) => {
+              gateway.value = value
+            }}
+            mono
+          />
+          <Field
+            id="user-gateway-target"
+            label="Name of this server there"
+            hint="Its TARGET in gateway.conf"
+            value={gatewayTarget.value}
+            onInput={(value) => {
+              gatewayTarget.value = value
+            }}
+          />
+        </>
+      )}
       <details>
         <summary>More</summary>
         <div class="stack">
@@ -113,15 +142,27 @@ export function UserForm(props: {
             />
           )}
           {props.kind === 'invitation' && (
-            <Field
-              id="user-for"
-              label="The invitation is good for"
-              hint="Such as 30m. Empty: 15 minutes"
-              value={span.value}
-              onInput={(value) => {
-                span.value = value
-              }}
-            />
+            <>
+              <Field
+                id="user-for"
+                label="The invitation is good for"
+                hint="Such as 30m. Empty: 15 minutes"
+                value={span.value}
+                onInput={(value) => {
+                  span.value = value
+                }}
+              />
+              <Field
+                id="user-gateway-fingerprint"
+                label="Fingerprint of the gateway"
+                hint="Of a certificate that signs itself; the gateway prints it at its start"
+                value={gatewayFingerprint.value}
+                onInput={(value) => {
+                  gatewayFingerprint.value = value
+                }}
+                mono
+              />
+            </>
           )}
         </div>
       </details>

@@ -35,12 +35,12 @@ export function stateWord({ state, expires }: Pick<User, 'state' | 'expires'>, n
 }
 
 const INVITED: Readonly<Record<string, string>> = {
-  waiting: 'invited',
   open: 'invited',
   claimed: 'claimed: confirm it',
-  confirmed: 'confirmed',
+  'not confirmed': 'not confirmed',
+  used: 'invitation used',
   ended: 'invitation ended',
-  expired: 'invitation ended',
+  forged: 'a claim was forged',
 }
 
 export function invitationWord({ state }: Invitation): string {
@@ -49,7 +49,7 @@ export function invitationWord({ state }: Invitation): string {
 
 /** Whether the administrator has to say yes or no. */
 export function isClaimed(invitation: Invitation | null): boolean {
-  return invitation !== null && (invitation.state === 'claimed' || invitation.claim !== undefined)
+  return invitation !== null && invitation.state === 'claimed'
 }
 
 function textOf({ name, opens, source = '', state, lastKnock, invitation }: User): string {

@@ -27,7 +27,7 @@ export function Audit(): JSX.Element {
   return (
     <>
       <Tools title="Audit log" count="">
-        <span class="grow">
+        <span class="grow chain">
           {page !== undefined && (
             <span class={`tone ${page.whole ? 'good' : 'bad'}`}>
               <Icon name={page.whole ? 'shield' : 'warn'} size={20} />
@@ -52,28 +52,30 @@ export function Audit(): JSX.Element {
           <Line key={entry.seq} entry={entry} />
         ))}
       </ol>
-      <nav class="row apart" aria-label="Pages">
-        <button
-          class="button"
-          type="button"
-          aria-disabled={earlier.value.length === 0}
-          onClick={() => {
-            if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
-          }}
-        >
-          Newer
-        </button>
-        <button
-          class="button"
-          type="button"
-          aria-disabled={page?.next == null}
-          onClick={() => {
-            if (page?.next != null) turn([...earlier.value, before.value], page.next)
-          }}
-        >
-          Older
-        </button>
-      </nav>
+      {page !== undefined && (
+        <nav class="row apart" aria-label="Pages">
+          <button
+            class="button"
+            type="button"
+            aria-disabled={earlier.value.length === 0}
+            onClick={() => {
+              if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
+            }}
+          >
+            Newer
+          </button>
+          <button
+            class="button"
+            type="button"
+            aria-disabled={page?.next == null}
+            onClick={() => {
+              if (page?.next != null) turn([...earlier.value, before.value], page.next)
+            }}
+          >
+            Older
+          </button>
+        </nav>
+      )}
     </>
   )
 }

@@ -50,30 +50,32 @@ export function History({ query }: { readonly query: Readonly<Record<string, str
         empty={page === undefined ? 'Looking…' : 'Nothing matches these filters.'}
         isPast
       />
-      <nav class="row apart" aria-label="Pages">
-        <button
-          class="button"
-          type="button"
-          aria-disabled={earlier.value.length === 0}
-          onClick={() => {
-            if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
-          }}
-        >
-          Newer
-        </button>
-        <span class="soft small">{page?.oldest != null && <>Kept since {moment(page.oldest)}</>}</span>
-        <button
-          class="button"
-          type="button"
-          aria-disabled={page?.next == null}
-          onClick={() => {
-            if (page?.next != null) turn([...earlier.value, before.value], page.next)
-          }}
-        >
-          Older
-        </button>
-      </nav>
-      <Export filters={filters} />
+      {page !== undefined && (
+        <nav class="row apart" aria-label="Pages">
+          <button
+            class="button"
+            type="button"
+            aria-disabled={earlier.value.length === 0}
+            onClick={() => {
+              if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
+            }}
+          >
+            Newer
+          </button>
+          <span class="soft small">{page?.oldest != null && <>Kept since {moment(page.oldest)}</>}</span>
+          <button
+            class="button"
+            type="button"
+            aria-disabled={page?.next == null}
+            onClick={() => {
+              if (page?.next != null) turn([...earlier.value, before.value], page.next)
+            }}
+          >
+            Older
+          </button>
+        </nav>
+      )}
+      {page !== undefined && <Export filters={filters} />}
     </>
   )
 }

@@ -18,7 +18,7 @@ import { isClaimed } from '../texts/users.ts'
 interface Made {
   readonly name: string
   readonly link: string
-  readonly until: string
+  readonly until: string | null
 }
 
 export function Invitations(): JSX.Element {
@@ -77,7 +77,7 @@ export function Invitations(): JSX.Element {
             The link for <bdi>{made.value.name}</bdi>
           </h2>
           <Notice kind="warn" title="It is shown once.">
-            It is good for one device, until {moment(made.value.until)}.
+            It is good for one device{made.value.until !== null && `, until ${moment(made.value.until)}`}.
           </Notice>
           <div class="keys">
             <QrCode text={made.value.link} label={`QR code of the invitation for ${made.value.name}`} />

@@ -73,6 +73,9 @@ export function PolicyView(): JSX.Element {
           </Notice>
         )}
       </div>
+      {[...(policy?.errors ?? []), ...(policy?.notices ?? [])].map((it, i) => (
+        <Said key={i} said={it} />
+      ))}
       {policy === undefined && failure.value === undefined && <p class="soft">Looking…</p>}
       {policy?.server !== undefined && words.length === 0 && <Rows title="The server" rows={policy.server} />}
       {stanzas.slice(0, MOST_SHOWN).map(({ stanza, at, ...rows }, i) => (
@@ -82,6 +85,23 @@ export function PolicyView(): JSX.Element {
         <p class="soft">{stanzas.length - MOST_SHOWN} more stanzas. The filter finds them.</p>
       )}
     </>
+  )
+}
+
+/** A fault of the files, or something to know about them. */
+function Said({ said }: { readonly said: unknown }): JSX.Element {
+  const fields = (typeof said === 'object' && said !== null ? said : { text: fieldText(said) }) as {
+    readonly [field: string]: unknown
+  }
+  const [words, cure] = [
+    fields['text'] ?? fields['detail'] ?? fields['sentence'],
+    fields['cure'] ?? fields['suggestion'],
+  ]
+  const isFault = fields['code'] !== undefined
+  return (
+    <Notice kind={isFault ? 'bad' : fields['level'] === 'warning' ? 'warn' : 'info'} title={capital(fieldText(words))}>
+      {typeof cure === 'string' && <bdi>{cure}</bdi>}
+    </Notice>
   )
 }
 

@@ -126,28 +126,32 @@ export function RefusalsView(): JSX.Element {
           </>
         )}
       </section>
-      <section class="stack">
-        <h2>By code</h2>
-        <Table
-          label="Refusals by code"
-          kind="codes"
-          columns={BY_CODE}
-          rows={found?.codes ?? []}
-          rowKey={({ code }) => code}
-          empty={found === undefined ? 'Looking…' : `Nothing was refused in ${text}.`}
-        />
-      </section>
-      <section class="stack">
-        <h2>By source</h2>
-        <Table
-          label="Refusals by source"
-          kind="sources"
-          columns={BY_SOURCE}
-          rows={found?.sources ?? []}
-          rowKey={({ source }) => source}
-          empty={found === undefined ? 'Looking…' : `Nothing was refused in ${text}.`}
-        />
-      </section>
+      {found !== undefined && (
+        <>
+          <section class="stack">
+            <h2>By code</h2>
+            <Table
+              label="Refusals by code"
+              kind="codes"
+              columns={BY_CODE}
+              rows={found.codes}
+              rowKey={({ code }) => code}
+              empty={`Nothing was refused in ${text}.`}
+            />
+          </section>
+          <section class="stack">
+            <h2>By source</h2>
+            <Table
+              label="Refusals by source"
+              kind="sources"
+              columns={BY_SOURCE}
+              rows={found.sources}
+              rowKey={({ source }) => source}
+              empty={`Nothing was refused in ${text}.`}
+            />
+          </section>
+        </>
+      )}
     </>
   )
 }

@@ -202,7 +202,7 @@ function Facts({ user }: { readonly user: User }): JSX.Element {
       <dd class="mono">{opens.join(' ')}</dd>
       <dt>From</dt>
       <dd>
-        <bdi>{source ?? 'anywhere'}</bdi>
+        <bdi>{source == null || source === 'ANY' ? 'anywhere' : source}</bdi>
       </dd>
       <dt>State</dt>
       <dd>{stateWord(user, now.value)}</dd>

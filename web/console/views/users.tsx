@@ -66,6 +66,7 @@ const COLUMNS: readonly Column<User>[] = [
         </a>
         <span class="cut soft small">
           {stateWord(user, now.value)}
+          {user.oldKeysOf != null && ` · old keys of ${user.oldKeysOf}`}
           {user.invitation !== null && ` · ${invitationWord(user.invitation)}`}
         </span>
       </>

@@ -21,6 +21,3 @@ export function readRc(text: string): Result<readonly RcStanza[], Failure> {
   }
   return stanzas.length > 0 ? ok(stanzas) : refuse('PROFILE_INVALID', 'there is no stanza in this text')
 }
-
-/** The stanzas of an `access.conf`, as a client needs them. */
-export { clientHalves as readAccess } from '../../../src/config/access/client-half.ts'

@@ -44,9 +44,9 @@ export function Add(): JSX.Element {
   const takeFound = async (it: Found) => {
     if (it.kind === 'profile') found.value = it.profile
     if (it.kind === 'keys') found.value = newProfile('', it.settings)
-    if (it.kind !== 'rc' && it.kind !== 'access') return
-    const { readRc, readAccess } = await loadRcReader()
-    const read = it.kind === 'rc' ? readRc(it.text) : readAccess(it.text)
+    if (it.kind !== 'rc') return
+    const { readRc } = await loadRcReader()
+    const read = readRc(it.text)
     if (!read.ok) {
       const line = read.failure.at === undefined ? '' : `line ${read.failure.at.line}: `
       wrong.value = `${line}${read.failure.detail}`
@@ -111,7 +111,7 @@ export function Add(): JSX.Element {
       </div>
       <p class="soft small">
         A profile comes from “ghostport user add” on the server, as a QR code or as a line. fwknop’s QR codes and the
-        text of a .fwknoprc or an access.conf work too. A profile never holds a command for this device.
+        text of a .fwknoprc work too. A profile never holds a command for this device.
       </p>
     </>
   )
@@ -126,7 +126,7 @@ function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Ele
   return (
     <PasteForm
       text={text.value}
-      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc or an access.conf"
+      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc"
       onInput={(value) => (text.value = value)}
       onText={onText}
     />
