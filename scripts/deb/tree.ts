@@ -203,6 +203,7 @@ function putShare(root: string, kind: Kind): void {
   for (const file of [
     'fwknopd.conf',
     'access.conf',
+    'console-users.conf',
     ...UNITS,
     'fail2ban/fwknopd.conf',
     'apparmor/ghostport',

@@ -41,6 +41,8 @@ export interface GatewayWorld {
   readonly lookUp: LookUp
   /** Of this host: a gateway belongs on another one than its targets. */
   readonly ownAddresses: ReadonlySet<IpAddress>
+  /** Whom the process becomes when the gateway is open: Unix sockets belong to this user. */
+  readonly becomes?: { readonly uid: number; readonly gid: number } | undefined
   readonly onFault: (error: unknown) => void
 }
 
@@ -77,7 +79,7 @@ export async function openGateway(
     return forms
   }
   const http = await openHttpServer({
-    listen: config.listen.map((at) => listenAt(at, certificate.value)),
+    listen: config.listen.map((at) => listenAt(at, certificate.value, world.becomes)),
     routes: [...routes, ...forms.value, ...invitations.value, ...more],
     hosts: config.hosts,
     origins: config.origins,
@@ -150,9 +152,13 @@ export function hasHttps({ listen }: GatewayConfig): boolean {
   return listen.some(({ kind }) => kind === 'https')
 }
 
-function listenAt(at: GatewayConfig['listen'][number], certificate: OwnCertificate | undefined): ListenAt {
+function listenAt(
+  at: GatewayConfig['listen'][number],
+  certificate: OwnCertificate | undefined,
+  owner: GatewayWorld['becomes'],
+): ListenAt {
   // Who may connect is decided by its folder, and by its group.
-  if (at.kind === 'unix') return { kind: 'unix', path: at.path, mode: 0o660 }
+  if (at.kind === 'unix') return { kind: 'unix', path: at.path, mode: 0o660, owner }
   const { address, port } = at
   return at.kind === 'https' && certificate !== undefined
     ? { kind: 'tcp', address, port, tls: certificate.tls }

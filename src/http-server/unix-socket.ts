@@ -1,5 +1,5 @@
 /** A Unix socket to listen on. It is a file: it has a mode, and one that a dead process left behind is in the way. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, lchownSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
@@ -11,12 +11,14 @@ export interface UnixSocketPath {
   readonly path: string
   /** Who may connect: those who may write to it. */
   readonly mode: number
+  /** Whose it becomes, where root makes it. Absent: the user of this process. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 /** @returns what removes it again. */
 export async function useUnixSocket(
   server: Server,
-  { path, mode }: UnixSocketPath,
+  { path, mode, owner }: UnixSocketPath,
 ): Promise<Result<() => void, Failure<'HTTP_UNAVAILABLE' | 'CONFIG_EXPOSED'>>> {
   try {
     const exposed = judgeTrail(path, { owners: ourUsers() })
@@ -35,6 +37,7 @@ export async function useUnixSocket(
         resolve()
       })
     })
+    if (owner !== undefined) lchownSync(systemPath(path), owner.uid, owner.gid)
     chmodSync(systemPath(path), mode)
     const identity = lstatSync(systemPath(path), { bigint: true })
     return ok(() => removeServerFile(path, identity))

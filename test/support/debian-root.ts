@@ -30,13 +30,16 @@ export function must(argv: readonly [string, ...string[]], cwd = '/'): string {
 
 /** Packages of Debian besides {@link PACKAGES}. */
 export type MorePackage =
+  | 'apache2'
   | 'busybox-static'
+  | 'caddy'
   | 'docker-cli'
   | 'docker.io'
   | 'firewalld'
   | 'fwknop-client'
   | 'fwknop-server'
   | 'gnupg'
+  | 'nginx'
 
 /** The root with more packages: made from that of {@link baseRoot}, in half a minute. */
 export function rootWith(debian: DebianName, packages: readonly MorePackage[]): string {

@@ -55,6 +55,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
       return found.ok ? found.value[0] : undefined
     },
     ownAddresses: ownAddresses(),
+    becomes: become.value,
     onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
   })
   if (!opened.ok) return opened

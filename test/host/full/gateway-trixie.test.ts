@@ -1,0 +1,3 @@
+import { describeGateway } from './gateway.ts'
+
+describeGateway('trixie')
