@@ -1,24 +1,19 @@
 /**
- * A program: the least that node:https can do. It answers each request as the gateway answers a knock, after the same
- * pause, and does nothing else. Prints `ready PORT`.
+ * A program: the least that node:https can do. It answers each request as the gateway answers a knock, and does nothing
+ * else. Prints `ready PORT`.
  *
  *     bare-https.ts CERTIFICATE
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { milliseconds } from '../../src/units.ts'
 
-/** As `ANSWER_AFTER` of the gateway. */
-const PAUSE = milliseconds(5)
 const pem = readFileSync(process.argv[2] ?? '', 'utf8')
 const body = `{"ticket":"${'a'.repeat(22)}"}`
 
 const server = createServer({ key: pem, cert: pem, noDelay: true }, (request, response) => {
   request.resume().on('end', () => {
-    setTimeout(() => {
-      response.writeHead(202, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
-    }, PAUSE)
+    response.writeHead(202, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
   })
 })
 server.maxRequestsPerSocket = 0

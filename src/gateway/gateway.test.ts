@@ -116,6 +116,7 @@ describe('the gateway', { concurrency: 1 }, () => {
     }
     assert.deepEqual(heads[1], heads[0])
     assert.deepEqual(heads[2], heads[0])
+    await delay(50)
     assert.ok((gateway.counts.get('unknown target') ?? 0) >= 1)
     assert.ok((gateway.counts.get('no address') ?? 0) >= 1)
   })

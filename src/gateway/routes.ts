@@ -6,16 +6,9 @@ import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
 import { errorReply, jsonReply, type Route, route } from '../http-server/route.ts'
 import { RateLimit, sourceOf } from '../http-server/sources.ts'
 import { RECEIPT_LENGTH } from '../packet/receipt.ts'
-import { milliseconds } from '../units.ts'
 import { MAX_KNOCK_BODY, MAX_RECEIPT_BODY, readKnock, readTicket } from './knock-request.ts'
 import type { Fate, Targets } from './targets.ts'
 import { bytesForTickets, type Tickets } from './tickets.ts'
-
-/**
- * From a knock to its answer. The packet has left long before. So the little that differs between one packet and
- * another ends before the answer begins.
- */
-const ANSWER_AFTER = milliseconds(5)
 
 /** How many packets there were of each fate. */
 export type FateCounts = ReadonlyMap<Fate | 'over source limit', number>
@@ -43,16 +36,19 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
     path: '/v1/knock',
     from: 'named',
     body: { kind: 'json', most: MAX_KNOCK_BODY, read: readKnock },
-    async handle({ body: { target, packet }, source }) {
+    handle({ body: { target, packet }, source }) {
       const now = monotonic()
       if (!knocksOf.take(sourceOf(source), now)) {
         count('over source limit')
         return errorReply(429, 'knocks', { 'retry-after': `${Math.ceil(60 / perSource)}` })
       }
       const ticket = tickets.issue(ticketBytes(), now)
-      count(targets.send(target, packet, now, (text) => tickets.arrived(ticket, text)))
-      await delay(ANSWER_AFTER)
-      return jsonReply(202, { ticket })
+      return {
+        ...jsonReply(202, { ticket }),
+        // The packet leaves after the answer. So the answer cannot wait for what becomes of it: neither here (a target
+        // that is not there, a limit, a receipt that comes) nor at the server.
+        afterwards: () => count(targets.send(target, packet, now, (text) => tickets.arrived(ticket, text))),
+      }
     },
   })
 

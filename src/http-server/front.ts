@@ -190,6 +190,11 @@ export class Front {
   }
 
   #send(response: ServerResponse, reply: HttpReply, { page, secure, readableBy, isHead }: About): void {
+    const { afterwards } = reply
+    if (afterwards !== undefined) {
+      if (response.destroyed || response.headersSent) setImmediate(afterwards)
+      else response.once('close', afterwards)
+    }
     if (response.destroyed || response.headersSent) return
     const cross: Record<string, string> =
       readableBy === undefined

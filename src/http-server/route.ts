@@ -29,6 +29,8 @@ export interface HttpReply {
   /** In lower case. They replace those of the same name that every reply has. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: string | Uint8Array
+  /** Done once the answer is with the system, or cannot be delivered any more: nothing of it can show in its time. */
+  readonly afterwards?: () => void
   /** In place of `body`: an answer that goes on (`text/event-stream`). It ends when this returns. */
   readonly stream?: (write: (text: string) => Promise<void>) => Promise<void>
 }
