@@ -136,9 +136,12 @@ export class RcBook {
     }
     text = dropSettings(text, name, dropped)
     if (set.length > 0 || !isThere) text = editStanza(text, name, set)
+    // Its nodes name it.
+    const nodes = read.value.rc.nodesOf(name) ?? []
     if (rename !== undefined && rename !== name) {
       if (rename.toLowerCase() !== name.toLowerCase() && hasStanza(text, rename)) return taken(this.file, rename)
       text = renameStanza(text, name, rename)
+      for (const node of nodes) text = editStanza(text, node, [{ name: 'FLEET', value: rename }])
     }
     return this.#save(read.value, text, wanted)
   }
@@ -147,6 +150,9 @@ export class RcBook {
     const read = this.#readFor(revision)
     if (!read.ok) return read
     if (!hasStanza(read.value.text, name)) return noStanza(this.file, name)
+    const [node] = read.value.rc.nodesOf(name) ?? []
+    if (node !== undefined)
+      return refuse('CONFIG_CONFLICT', `[${name}] has the secret of [${node}]: remove its nodes first`)
     return this.#save(read.value, removeStanza(read.value.text, name), undefined)
   }
 
@@ -192,6 +198,8 @@ function readText(file: string): string | undefined {
 function shownStanza(name: string, text: string, rc: RcFile): ShownStanza {
   const judged = rc.settings(name)
   const about = { name, settings: shownSettings(text, name) }
+  const nodes = rc.nodesOf(name)
+  if (judged.ok && nodes !== undefined) return { ...about, summary: `a fleet: ${nodes.join(', ')}` }
   if (judged.ok) return { ...about, summary: summaryOf(settle([judged.value])) }
   const { code, detail, suggestion } = judged.failure
   return { ...about, summary: '', problem: { code, detail, ...(suggestion !== undefined && { suggestion }) } }
@@ -214,11 +222,12 @@ function wrongValue(name: ClientSettingName, value: string): Failure | undefined
   if (OF_THIS_HOST.test(name))
     return refuse('VALUE_INVALID', `${name} names a program, a file or a folder: set it in the rc file itself`).failure
   const blanks = name === 'HTTP_USER_AGENT' ? /[\r\n]/ : /[\s;#]/
+  const isMarker = name === 'FLEET' && value === ''
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they would end the line, or hide what is in it
-  if (value === '' || value !== value.trim() || blanks.test(value) || /[\0-\x1f\x7f]/.test(value))
+  if ((value === '' && !isMarker) || value !== value.trim() || blanks.test(value) || /[\0-\x1f\x7f]/.test(value))
     return refuse('VALUE_INVALID', `${name}: a value has no blank, “;” or “#”, and is not empty`).failure
   const read = readClientSetting(name, value)
-  if (read.ok) return undefined
+  if (isMarker || read.ok) return undefined
   const detail = secretSettings.has(name) ? 'the key cannot be used' : read.failure.detail
   return { ...read.failure, detail: `${name}: ${detail}` }
 }

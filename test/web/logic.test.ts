@@ -13,9 +13,9 @@ import { withOldHeader } from '../../web/page/knock/gnupg.ts'
 import { requestsFor } from '../../web/page/knock/requests.ts'
 import { keysOf, sealRequests } from '../../web/page/knock/seal.ts'
 import { skewOf } from '../../web/page/knock/skew.ts'
-import { readRc } from '../../web/page/parts/rc-reader.ts'
+import { readFleet, readRc } from '../../web/page/parts/rc-reader.ts'
 import { parseGatewayUrl, parseTarget } from '../../web/page/profile/gateway-url.ts'
-import { settingsOf } from '../../web/page/profile/kept.ts'
+import { newProfile, settingsOf } from '../../web/page/profile/kept.ts'
 import { linksFor, parseLink } from '../../web/page/profile/links.ts'
 import { factsOf, summary } from '../../web/page/profile/opens.ts'
 import { MOST_CHARACTERS, readText } from '../../web/page/profile/read.ts'
@@ -78,6 +78,7 @@ describe('a text', () => {
       fc.property(text, (some) => {
         readText(some)
         readRc(some)
+        readFleet(some)
         readKept(some)
         parseGatewayUrl(some)
         parseLink(some)
@@ -103,6 +104,32 @@ describe('a .fwknoprc', () => {
   it('with a fault is refused with its line', () => {
     const read = readRc('[a]\nSPA_SERVER a.example\nACCES tcp/22\n')
     assert.equal(!read.ok && read.failure.at?.line, 3)
+  })
+})
+
+describe('the profile of a fleet', () => {
+  const line = (secret = SECRET) =>
+    `ghostport://fleet/1?name=ada&allow=resolve&open=tcp/22&gateway=https://gate.example&secret=${secret}&made=1764150000&node=web-1,w1.example&node=db,192.0.2.3,62203`
+  const SECRET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
+  it('is several profiles, each with its own keys, and none with the secret', () => {
+    const found = readText(` ${line()}\n`)
+    assert.ok(found.ok && found.value.kind === 'fleet')
+    const read = readFleet(found.value.text)
+    assert.ok(read.ok, JSON.stringify(read))
+    const kept = read.value.map(({ name, settings, made, until }) => newProfile(name, settings, made, until))
+    assert.deepEqual(
+      kept.map(({ name, target, gateways, made }) => [name, target, gateways, made]),
+      [
+        ['web-1', 'web-1', ['https://gate.example'], 1_764_150_000],
+        ['db', 'db', ['https://gate.example'], 1_764_150_000],
+      ],
+    )
+    assert.ok(JSON.stringify(kept[0]).includes('35ypwrVqAcz6cZR97uY4th/ruv3xSXh8wxFCWf7nPH0='), 'docs/WIRE.md § 17')
+    assert.ok(!JSON.stringify(kept).includes(SECRET.slice(0, 12)))
+  })
+  it('with a fault is refused, and not quoted', () => {
+    const read = readFleet(line(SECRET.slice(4)))
+    assert.ok(!read.ok && !read.failure.detail.includes(SECRET.slice(4, 16)))
   })
 })
 

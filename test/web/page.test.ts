@@ -312,6 +312,22 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     assert.deepEqual(page.complaints, [])
   })
 
+  it('takes all servers of a fleet at once, by the QR code of one line', async () => {
+    await using page = await open()
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    const secret = Buffer.alloc(32, 5).toString('base64url')
+    const line = `ghostport://fleet/1?name=ada&allow=resolve&open=tcp/22&secret=${secret}&node=web-1,192.0.2.1&node=db-1,192.0.2.3`
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab.locator('input[type=file]').setInputFiles(pictureOf(line))
+    await tab.getByRole('heading', { name: 'Which one?' }).waitFor()
+    await tab.getByRole('button', { name: 'Add all 2 profiles' }).click()
+    await tab.getByText('web-1').first().waitFor()
+    await tab.getByText('db-1').first().waitFor()
+    assert.deepEqual(page.complaints, [])
+  })
+
   it('runs no script of a profile, whatever its field', async () => {
     await using page = await open()
     const { tab } = page

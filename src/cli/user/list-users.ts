@@ -84,8 +84,15 @@ function details(user: User, { users }: AccessFiles, now: UnixSeconds): readonly
           ['grant', `${stanza.timeout} s, at most ${stanza.maxTimeout} s`],
           ['HMAC', stanza.hmac?.type ?? 'none'],
         ]),
+    ...(user.nodeKeys === undefined ? [] : [['keys of node', nodeOf(user.nodeKeys)]]),
     ...old.map((one) => ['old keys', `${label(one)}: ${stateOf(one, now)}, until ${endOf(one)}`]),
   ]
+}
+
+/** Key names: `web-1, and others for web-2, db-1`. */
+function nodeOf({ keyName, all }: NonNullable<User['nodeKeys']>): string {
+  const others = all.filter((one) => one !== keyName)
+  return others.length === 0 ? keyName : `${keyName}, and others for ${others.join(', ')}`
 }
 
 /** The NAME, or the number of a stanza that has none. */
@@ -161,6 +168,7 @@ function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
     spaPorts: spaPortsOf(stanza) ?? null,
     expires: user.isDisabled ? null : (stanza?.expires ?? null),
     oldKeysOf: oldKeysOf ?? null,
+    keysOfNode: user.nodeKeys?.keyName ?? null,
     lastKnock: (name === undefined ? undefined : told?.uses[name]) ?? null,
   }
 }

@@ -1,11 +1,18 @@
-/** Reads the text of a `.fwknoprc`. A part of its own: to say what belongs on the server, it knows all its settings. */
+/**
+ * Reads the text of a `.fwknoprc`, and the profile of a fleet. A part of its own: to say what belongs on the server, it
+ * knows all its settings.
+ */
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
+import { nodeProfiles, parseFleetProfile } from '../../../src/config/client/fleet-profile.ts'
 import { parseFwknoprc } from '../../../src/config/client/parse-fwknoprc.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 
 export interface RcStanza {
   readonly name: string
   readonly settings: readonly RcChange[]
+  /** Unix seconds. Absent: nobody said. */
+  readonly made?: number
+  readonly until?: number
 }
 
 /** @returns its stanzas, each with what [default] says besides; or the first thing that is wrong, with its line. */
@@ -20,4 +27,10 @@ export function readRc(text: string): Result<readonly RcStanza[], Failure> {
     stanzas.push({ name, settings: file.value.texts(name) })
   }
   return stanzas.length > 0 ? ok(stanzas) : refuse('PROFILE_INVALID', 'there is no stanza in this text')
+}
+
+/** @returns the servers of a fleet, each with its own keys. The secret, from which they are derived, is not kept. */
+export function readFleet(text: string): Result<readonly RcStanza[], Failure> {
+  const profile = parseFleetProfile(text)
+  return profile.ok ? ok(nodeProfiles(profile.value)) : profile
 }

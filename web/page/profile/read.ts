@@ -3,16 +3,17 @@
  * fwknop's QR codes have: the keys alone. (A `.fwknoprc` is read by a part of its own.)
  */
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
+import { isFleetProfile } from '../../../src/config/client/fleet-profile.ts'
 import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { parseProfile } from '../../../src/config/client/profile.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type NewProfile, newProfile } from './kept.ts'
 
-/** What a text turned out to be. `keys`: all else must be typed. `rc`: text for the reader of `.fwknoprc`. */
+/** What a text turned out to be. `keys`: all else must be typed. `rc`, `fleet`: text for the readers of `.fwknoprc`. */
 export type Found =
   | { readonly kind: 'profile'; readonly profile: NewProfile }
   | { readonly kind: 'keys'; readonly settings: readonly RcChange[] }
-  | { readonly kind: 'rc'; readonly text: string }
+  | { readonly kind: 'rc' | 'fleet'; readonly text: string }
 
 /** A larger file is not one of ours, and would only make the page slow. */
 export const MOST_CHARACTERS = 100_000
@@ -25,6 +26,7 @@ export function readText(text: string): Result<Found, Failure> {
     return refuse('PROFILE_INVALID', `the text has ${trimmed.length} characters, and no profile is that long`)
   if (/^\s*\[[^\]\n]*\]/m.test(trimmed)) return ok({ kind: 'rc', text: trimmed })
   if (/^\s*(HMAC_)?KEY(_BASE64)?:/.test(trimmed)) return readKeys(trimmed)
+  if (isFleetProfile(trimmed)) return ok({ kind: 'fleet', text: trimmed })
   const profile = parseProfile(trimmed)
   if (!profile.ok) return profile
   const { name, settings, made, until } = profile.value

@@ -29,6 +29,8 @@ export function Add(): JSX.Element {
   const wrong = useSignal<string | undefined>(undefined)
   const found = useSignal<NewProfile | undefined>(undefined)
   const stanzas = useSignal<readonly RcStanza[]>([])
+  /** Whether all of them are whole, so that they can be added at once. */
+  const areWhole = useSignal(false)
   const exported = useSignal<string | undefined>(undefined)
 
   const take = async (text: string) => {
@@ -44,9 +46,10 @@ export function Add(): JSX.Element {
   const takeFound = async (it: Found) => {
     if (it.kind === 'profile') found.value = it.profile
     if (it.kind === 'keys') found.value = newProfile('', it.settings)
-    if (it.kind !== 'rc') return
-    const { readRc } = await loadRcReader()
-    const read = readRc(it.text)
+    if (it.kind !== 'rc' && it.kind !== 'fleet') return
+    const { readFleet, readRc } = await loadRcReader()
+    areWhole.value = it.kind === 'fleet'
+    const read = it.kind === 'fleet' ? readFleet(it.text) : readRc(it.text)
     if (!read.ok) {
       const line = read.failure.at === undefined ? '' : `line ${read.failure.at.line}: `
       wrong.value = `${line}${read.failure.detail}`
@@ -84,6 +87,11 @@ export function Add(): JSX.Element {
             </li>
           ))}
         </ul>
+        {areWhole.value && (
+          <button class="button first" type="button" onClick={() => void keepAll(stanzas.value)}>
+            Add all {stanzas.value.length} profiles
+          </button>
+        )}
       </>
     )
   return (
@@ -117,8 +125,13 @@ export function Add(): JSX.Element {
   )
 }
 
-function fromStanza({ name, settings }: RcStanza): NewProfile {
-  return newProfile(name === 'default' ? '' : name, settings)
+function fromStanza({ name, settings, made, until }: RcStanza): NewProfile {
+  return newProfile(name === 'default' ? '' : name, settings, made, until)
+}
+
+async function keepAll(stanzas: readonly RcStanza[]): Promise<void> {
+  for (const stanza of stanzas) await keep(fromStanza(stanza))
+  go({ name: 'home' })
 }
 
 function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Element {

@@ -189,6 +189,8 @@ function read_(text: string): { readonly found: readonly Found[] } | { readonly 
     }
     case 'keys':
       return { found: [{ name: '', settings: read.value.settings, left: [] }] }
+    case 'fleet':
+      return { wrong: 'this is the profile of a fleet: run “ghostport client add”, which adds all its servers' }
     case 'rc': {
       const { text: written } = read.value
       const rc = parseFwknoprc('the text', written)
