@@ -11,8 +11,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { parseKept, readPollAnswer } from '../../src/cli/client/claim-link.ts'
 import { readAboutAnswer } from '../../src/cli/invite/ask-gateway.ts'
+import { confirmClaim } from '../../src/cli/invite/confirm-claim.ts'
+import type { Given } from '../../src/cli/invite/options.ts'
+import { systemTerminal } from '../../src/cli/terminal/terminal.ts'
+import { systemClock } from '../../src/clock.ts'
 import { parseInviteLink } from '../../src/config/client/invite-link.ts'
 import { callGateway } from '../../src/delivery/gateway-call.ts'
+import { cancelInvitations, listInvitations } from '../../src/invitations/store.ts'
 import { claimTag, deriveLinkKeys, formatDeviceKey, newKeyPair } from '../../src/packet/web-invitation.ts'
 import { type LocalGateway, localGateway } from '../support/gateway.ts'
 import { must } from '../support/results.ts'
@@ -196,6 +201,25 @@ describe('an invitation through a gateway, on the command line', { concurrency: 
     assert.match(again.running.output, /\[INVITATION_ENDED\]/)
     assert.ok(!readFileSync(path('access.conf'), 'utf8').includes('ada'))
     assert.equal(existsSync(path('rc')), false)
+  })
+
+  it('is not confirmed any more once another command took it back, however long the digits were asked for', async () => {
+    const { running, digits } = await add(await make())
+    const folder = `${path('replay.db')}-invitations`
+    const asked = must(listInvitations(folder, systemClock.now())).at(-1)
+    assert.ok(asked?.gateway !== undefined)
+    // The first half of “cancel”: the gateway holds the claim still.
+    assert.equal(must(cancelInvitations(folder, asked.user, systemClock.now())), 1)
+    const given = { 'config-file': path('fwknopd.conf'), fingerprint: digits, json: 0 } as Given
+    const late = await confirmClaim(asked.user, asked.gateway, given, systemTerminal())
+    assert.ok(typeof late === 'object' && !late.ok && late.failure.code === 'INVITATION_ENDED', JSON.stringify(late))
+    assert.ok(isOff('ada'))
+    const { gateway: at } = must(parseInviteLink(`${url}/invite`))
+    const { id, key } = asked.gateway
+    const told = { gateway: at, fingerprint: gateway.fingerprint, path: '/v1/invitations/about', token: TOKEN }
+    const about = must(await callGateway({ ...told, body: { invitations: [{ id, key }] } }))
+    assert.match(JSON.stringify(about.value), /"state":"claimed"/)
+    await running.interrupt()
   })
 
   it('shows a claim that a gateway made by itself as forged, and refuses to confirm it', async () => {

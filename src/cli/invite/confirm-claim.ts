@@ -3,11 +3,12 @@
  * gateway. If it is that of the claim, the user is switched on, and the profile goes to this one device.
  */
 import type { StanzaName } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
 import { enabled } from '../../config/access/edit-stanza.ts'
 import { editUsers } from '../../config/access/edit-users.ts'
 import { findUser } from '../../config/access/users.ts'
 import { invitationsFolder } from '../../config/server/server-config.ts'
-import { finishGatewayInvitation, type GatewayInvitation } from '../../invitations/store.ts'
+import { finishGatewayInvitation, type GatewayInvitation, listInvitations } from '../../invitations/store.ts'
 import { formatDeviceKey, newKeyPair, parseDeviceFingerprint, sealForDevice } from '../../packet/web-invitation.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
@@ -48,7 +49,10 @@ export async function confirmClaim(
   const [once, nonce] = [await newKeyPair(), crypto.getRandomValues(new Uint8Array(12))]
   const sealed = await sealForDevice({ id, claim: tagKey, seal }, device, once, nonce, profile)
   if (sealed === undefined) return refuse('CLAIM_REFUSED', 'the key of the device is none: the claim is no honest one')
-  const changed = await changeAccess(source.value, ({ users, files }) => {
+  const changed = await changeAccess(source.value, ({ users, files, server }) => {
+    // While the digits were asked for, another command may have taken it back, and the user may be another one by now.
+    const waits = waitsStill(invitationsFolder(server), gateway, name)
+    if (!waits.ok) return waits
     const user = findUser(users, name)
     if (user?.name === undefined) return unknownUser(users, name)
     const texts = user.isDisabled ? editUsers(files, [{ user, edit: enabled }]) : ok(new Map<string, string>())
@@ -76,6 +80,16 @@ export async function confirmClaim(
   terminal.note(`confirmed ${result.user} in ${result.file}: device ${fingerprint}, which claimed at ${when}`)
   terminal.note('the profile waits at the gateway for this device, and for no other')
   return reportServer(answer, terminal)
+}
+
+function waitsStill(folder: string, { id }: GatewayInvitation, name: StanzaName): Result<void> {
+  const all = listInvitations(folder, systemClock.now())
+  if (!all.ok) return all
+  return all.value.some(({ state, gateway }) => state !== 'used' && gateway?.id === id)
+    ? ok(undefined)
+    : refuse('INVITATION_ENDED', `the invitation of ${name} was confirmed or cancelled meanwhile`, {
+        suggestion: 'ghostport invite list',
+      })
 }
 
 function claimOf(at: AtGateway | undefined, name: StanzaName): Result<Claimed> {
