@@ -36,6 +36,12 @@ const MOST_BYTES = 8 * 1024 * 1024
 const LOCK_TIME = milliseconds(3_000)
 const LOCK_PAUSE = milliseconds(5)
 
+/** The user of the folder may have made it, while it was that user’s, with a file of root’s. */
+function hasOtherName(path: string): boolean {
+  const stat = lstatSync(systemPath(path))
+  return !stat.isDirectory() && stat.nlink > 1
+}
+
 export class StateFolder {
   readonly path: string
   readonly #owner: Pick<Account, 'uid' | 'gid'> | undefined
@@ -62,7 +68,17 @@ export class StateFolder {
       if (owner !== undefined && (found === undefined || found.uid === 0)) {
         chmodSync(systemPath(path), 0o700)
         // While the folder is root's, nobody else can put another file in the place of one.
-        for (const name of readdirSync(systemPath(path))) lchownSync(systemPath(join(path, name)), owner.uid, owner.gid)
+        const paths = readdirSync(systemPath(path)).map((name) => join(path, name))
+        const foreign = paths.find(hasOtherName)
+        if (foreign !== undefined)
+          return refuse(
+            'CONFIG_EXPOSED',
+            `${foreign} is a hard link: to give it away would give another file away too`,
+            {
+              suggestion: `rm ${foreign}`,
+            },
+          )
+        for (const file of paths) lchownSync(systemPath(file), owner.uid, owner.gid)
         chownSync(systemPath(path), owner.uid, owner.gid)
       }
       return ok(folder)
