@@ -138,6 +138,10 @@ describe('an invitation through a gateway, on the command line', { concurrency: 
       [claimed?.state, claimed?.claim?.fingerprint, claimed?.claim?.from],
       ['claimed', digits, '127.0.0.1'],
     )
+    // A list that showed the digits would be where they are copied from.
+    const listed = await good(['list'])
+    assert.match(listed.stderr, /ada: claimed at .* from 127\.0\.0\.1.*ghostport invite confirm ada/)
+    assert.ok(!`${listed.stdout}${listed.stderr}`.includes(digits))
     const kept = readdirSync(folder).filter((name) => name.startsWith('.ghostport-claim-'))
     assert.equal(kept.length, 1)
     // Another one's digits change nothing.

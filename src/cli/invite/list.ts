@@ -87,9 +87,10 @@ export async function listAll(given: Given, terminal: Terminal): Promise<Outcome
     ]),
   )
   for (const { user, state, claim } of rows) {
+    // Without the digits: who copies them from here has compared nothing.
     if (state === 'claimed' && claim !== null)
       terminal.note(
-        `${user}: claimed at ${new Date(claim.at * 1000).toISOString().replace('.000Z', 'Z')} from ${claim.from ?? 'an unknown address'}, device ${claim.fingerprint}. If the person reads these digits to you: ghostport invite confirm ${user}`,
+        `${user}: claimed at ${new Date(claim.at * 1000).toISOString().replace('.000Z', 'Z')} from ${claim.from ?? 'an unknown address'}, as the gateway says. Ask the person for the 16 digits, then: ghostport invite confirm ${user}`,
       )
     if (state === 'forged')
       terminal.note(
