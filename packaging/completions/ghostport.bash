@@ -75,8 +75,8 @@ _ghostport_complete() {
       values='--target'
       ;;
     console)
-      options='--config -c --role --for --json --check --help -h'
-      paths='--config -c'
+      options='--config -c --role --for --file --json --check --help -h'
+      paths='--config -c --file'
       values='--role --for'
       ;;
     check)

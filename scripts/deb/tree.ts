@@ -23,8 +23,8 @@ import { type Pinned, pinnedPackage } from './pinned.ts'
 /** Where the program is once it is installed. */
 export const HOME = '/usr/lib/ghostport'
 /** Samples, templates, completions: what `packaging/` of the npm package has. */
-/** The gateway is started by its administrator alone: no other command writes its unit. */
-const GATEWAY_UNIT = 'ghostport-gateway.service'
+/** Gateway and console are started by their administrator alone: no other command writes their units. */
+const WEB_UNITS = ['ghostport-gateway.service', 'ghostport-console.service'] as const
 const SHARE = 'usr/share/ghostport'
 
 export interface Contents {
@@ -212,12 +212,13 @@ function putShare(root: string, kind: Kind): void {
     copy(join(packaging, file), join(root, SHARE, file))
   for (const name of UNITS)
     put(root, `usr/lib/systemd/system/${name}`, unit(readFileSync(join(packaging, name), 'utf8')))
-  const gateway = readFileSync(join(packaging, GATEWAY_UNIT), 'utf8')
-  const ofPackage = gateway
-    .replaceAll('/usr/bin/node', `${HOME}/node`)
-    .replaceAll('/usr/lib/node_modules/ghostport', HOME)
-  copy(join(packaging, GATEWAY_UNIT), join(root, SHARE, GATEWAY_UNIT))
-  put(root, `usr/lib/systemd/system/${GATEWAY_UNIT}`, ofPackage)
+  for (const name of WEB_UNITS) {
+    const ofPackage = readFileSync(join(packaging, name), 'utf8')
+      .replaceAll('/usr/bin/node', `${HOME}/node`)
+      .replaceAll('/usr/lib/node_modules/ghostport', HOME)
+    copy(join(packaging, name), join(root, SHARE, name))
+    put(root, `usr/lib/systemd/system/${name}`, ofPackage)
+  }
   copy(join(packaging, 'debian/ghostport.sysusers'), join(root, 'usr/lib/sysusers.d/ghostport.conf'))
   copy(join(packaging, 'debian/ghostport.tmpfiles'), join(root, 'usr/lib/tmpfiles.d/ghostport.conf'))
 }

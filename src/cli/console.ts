@@ -19,6 +19,7 @@ export const command = defineCommand({
     '  account reset NAME            removes app for codes, passkeys and links of an account, and ends its sessions',
     '  account remove NAME           removes an account, and ends its sessions',
     '  login NAME                    prints a link that logs NAME in, once',
+    '  metrics-token                 makes the token for /metrics, and prints it or writes it into --file FILE',
   ],
   after: [
     'ghostport console account add ada --role administrator',
@@ -37,9 +38,12 @@ async function run(
   if (!read.ok) return read
   if (operands.length > 0)
     return (await import('./console/actions.ts')).act(operands, given, read.value.config, terminal)
-  const misplaced = (['role', 'for'] as const).find((name) => given[name] !== undefined)
+  const misplaced = (['role', 'for', 'file'] as const).find((name) => given[name] !== undefined)
   if (misplaced !== undefined || given.json > 0)
-    return refuse('CLI_USAGE', `--${misplaced ?? 'json'} has no effect without an action: account or login`)
+    return refuse(
+      'CLI_USAGE',
+      `--${misplaced ?? 'json'} has no effect without an action: account, login or metrics-token`,
+    )
   if (given.check > 0) {
     for (const notice of read.value.notices)
       terminal.note(`${notice.level}: ${notice.text}${notice.cure === undefined ? '' : ` Perhaps: ${notice.cure}`}`)

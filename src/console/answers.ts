@@ -15,6 +15,7 @@ export type ConsoleWord =
   | 'ENROL_TIME_OVER'
   | 'TOTP_WRONG'
   | 'PASSKEY_REFUSED'
+  | 'METRICS_REFUSED'
   | 'TOO_MANY'
   | 'SERVER_AWAY'
 

@@ -15,6 +15,7 @@ import type { StateFolder } from '../system/state-folder.ts'
 import { AccountBook } from './account-book.ts'
 import { History } from './history.ts'
 import { Login } from './login.ts'
+import { metricsRoute } from './metrics-route.ts'
 import { consoleRoutes } from './routes.ts'
 import { ServerLine } from './server-line.ts'
 import { type ServerState, ServerWatch } from './server-watch.ts'
@@ -84,7 +85,7 @@ export async function openConsole(
   }
   const http = await openHttpServer({
     listen: config.listen.map((at) => listenAt(at, certificate.value)),
-    routes: [...consoleRoutes(parts), ...more],
+    routes: [...consoleRoutes(parts), metricsRoute(state, () => parts.watch()), ...more],
     hosts: config.hosts,
     proxies: config.proxies,
     limits: LIMITS,

@@ -14,7 +14,9 @@ import {
   type Role,
 } from '../../console/account.ts'
 import { AccountBook, type AccountChange } from '../../console/account-book.ts'
+import { makeMetricsToken } from '../../console/metrics-token.ts'
 import { ok, type Refused, type Result, refuse } from '../../result.ts'
+import { createUserFile } from '../../system/replace-user-file.ts'
 import { StateFolder } from '../../system/state-folder.ts'
 import type { Outcome } from '../command.ts'
 import { gatewayIdentity } from '../gateway/identity.ts'
@@ -37,13 +39,16 @@ export async function act(
   terminal: Terminal,
 ): Promise<Outcome> {
   const [action = '', word, name] = operands
-  if (action !== 'account' && action !== 'login') {
-    const meant = nearest(action, ['account', 'login']) ?? 'login'
+  if (action !== 'account' && action !== 'login' && action !== 'metrics-token') {
+    const meant = nearest(action, ['account', 'login', 'metrics-token']) ?? 'login'
     return refuse('CLI_USAGE', `there is no action “${action}” of “console”`, {
       suggestion: `ghostport console ${meant}`,
     })
   }
   if (given.check > 0) return refuse('CLI_USAGE', `--check has no effect with “console ${action}”`)
+  if (given.file !== undefined && action !== 'metrics-token')
+    return refuse('CLI_USAGE', `--file has no effect with “console ${action}”`)
+  if (action === 'metrics-token') return metricsToken(word, given, config, terminal)
   const planned = action === 'login' ? planLogin(word, name, given) : planAccount(word, name, given)
   if (!planned.ok) return planned
   const become = gatewayIdentity(config.user)
@@ -51,6 +56,34 @@ export async function act(
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
   return await planned.value(new AccountBook(state.value), config, terminal)
+}
+
+/** The token is shown once: only its hash is kept. */
+async function metricsToken(
+  more: string | undefined,
+  given: ConsoleOptions,
+  config: ConsoleConfig,
+  terminal: Terminal,
+): Promise<Outcome> {
+  if (more !== undefined) return refuse('CLI_USAGE', `unexpected argument “${more}”`)
+  const misplaced = (['role', 'for'] as const).find((name) => given[name] !== undefined)
+  if (misplaced !== undefined || given.json > 0)
+    return refuse('CLI_USAGE', `--${misplaced ?? 'json'} has no effect with “console metrics-token”`)
+  const become = gatewayIdentity(config.user)
+  if (!become.ok) return become
+  const state = StateFolder.open(config.stateFolder, become.value)
+  if (!state.ok) return state
+  const made = await audited(config, 'console metrics-token', 'a new token', undefined, async () =>
+    makeMetricsToken(state.value),
+  )
+  if (!made.ok) return made
+  if (given.file === undefined) terminal.print(made.value)
+  else {
+    const written = createUserFile(given.file, `${made.value}\n`)
+    if (!written.ok) return written
+    terminal.note(`ghostport: wrote the token to ${given.file}. Earlier tokens are good no more.`)
+  }
+  return 0
 }
 
 type Step = (book: AccountBook, config: ConsoleConfig, terminal: Terminal) => Promise<Outcome>
