@@ -48,7 +48,8 @@ function invitationOf(row: Fields | undefined): object | null {
   if (row === undefined) return null
   const { form, state, until } = row
   const claim = fieldsOf(row['claim'])
-  const told = claim && { fingerprint: claim['fingerprint'], at: timeOf(claim['at']), from: claim['from'] ?? null }
+  // Not the digits of the device: who confirms gets them from the person, and from nobody else.
+  const told = claim && { at: timeOf(claim['at']), from: claim['from'] ?? null }
   return { form, state, until: timeOf(until), ...(told !== undefined && { claim: told }) }
 }
 
