@@ -123,7 +123,7 @@ describe('an event in plain words', () => {
     [{ verdict: 'refused', code: 'NEW_CODE', reason: 'a new reason' }, 'Refused', 'A new reason.'],
     [{ verdict: 'refused', code: 'NEW_CODE' }, 'Refused', 'NEW_CODE.'],
     [{ verdict: 'refused', code: 'toString' }, 'Refused', 'ToString.'],
-    [{ event: 'toString', detail: 'x' }, 'ToString', 'x'],
+    [{ event: 'toString', detail: 'x' }, 'ToString', 'X'],
     [{ event: 'ready' }, 'Ready', 'The server receives packets.'],
   ]
   for (const [fields, word, sentence] of cases)

@@ -1,10 +1,12 @@
 /**
  * `npm run page-pictures -- FOLDER`: a picture of each view, in each size, light and dark, to look at. Without a
- * folder, only those of docs/PAGE.md and docs/UI.md, into docs/images/.
+ * folder, only those of docs/PAGE.md, docs/UI.md and docs/CONSOLE.md, into docs/images/. As root: the console’s have
+ * a network of their own.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startChromium } from './chromium.ts'
+import { takeConsolePictures } from './console-pictures.ts'
 import { openPage } from './on-the-page.ts'
 import { servePage } from './page-server.ts'
 import { takeUiPictures } from './ui-pictures.ts'
@@ -55,5 +57,7 @@ for (const [width, height] of folder === undefined ? ([[390, 844]] as const) : S
       process.stdout.write(`${name}\n`)
     }
   }
+if (only === undefined)
+  for (const name of await takeConsolePictures(target, folder !== undefined)) process.stdout.write(`${name}\n`)
 if (folder === undefined)
   for (const name of await takeUiPictures(chromium.browser, target)) process.stdout.write(`${name}\n`)

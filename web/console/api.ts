@@ -73,7 +73,7 @@ export interface Invitation {
   readonly state: string
   readonly until?: string | null
   /** The device that took it. */
-  readonly claim?: { readonly fingerprint: string; readonly at: string | null; readonly from: string | null }
+  readonly claim?: { readonly at: string | null; readonly from: string | null }
 }
 
 export interface User {

@@ -53,7 +53,7 @@ export function EventTable(props: {
             {user !== undefined && user !== '' && (
               <span class="soft small">
                 {' '}
-                calls itself <bdi>{user}</bdi>
+                claims to be <bdi>{user}</bdi>
               </span>
             )}
           </span>

@@ -1,5 +1,7 @@
 /** One invitation: who claimed it, from where; and the administrator’s yes or no. */
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { Field } from '../../shared/field.tsx'
 import { type Answer, type Invitation, post } from '../api.ts'
 import { mayManage } from '../session.ts'
 import { moment } from '../texts/times.ts'
@@ -12,6 +14,7 @@ export function InvitationFacts(props: {
 }): JSX.Element {
   const { name, invitation, onChange } = props
   const { claim } = invitation
+  const digits = useSignal('')
   return (
     <section class="card stack" aria-label={`Invitation of ${name}`}>
       <h2>
@@ -32,32 +35,38 @@ export function InvitationFacts(props: {
             <dd>
               <bdi class="address">{claim.from ?? 'not known'}</bdi>
             </dd>
-            <dt>The device shows</dt>
-            <dd>
-              <bdi class="mono fingerprint">{claim.fingerprint}</bdi>
-            </dd>
           </>
         )}
       </dl>
-      {isClaimed(invitation) && (
-        <p>Call your user. Confirm only if their device shows these very signs: then its keys begin to work.</p>
+      {isClaimed(invitation) && mayManage.value && (
+        <form
+          class="stack"
+          onSubmit={async (event) => {
+            event.preventDefault()
+            const body = { name, fingerprint: digits.value.trim() }
+            onChange(await post('/v1/invitations/confirm', body), `${name} is confirmed.`)
+          }}
+        >
+          <Field
+            id={`digits-${name}`}
+            label="The digits that the device shows"
+            hint="Call your user, and let them read the digits to you. This page does not show them: others may have taken the link."
+            value={digits.value}
+            onInput={(value) => {
+              digits.value = value
+            }}
+            mono
+            required
+          />
+          <div class="row">
+            <button class="button first" type="submit">
+              Confirm<span class="hidden"> {name}</span>
+            </button>
+          </div>
+        </form>
       )}
       {mayManage.value && (
         <div class="row">
-          {isClaimed(invitation) && (
-            <button
-              class="button first"
-              type="button"
-              onClick={async () =>
-                onChange(
-                  await post('/v1/invitations/confirm', { name, fingerprint: claim?.fingerprint }),
-                  `${name} is confirmed.`,
-                )
-              }
-            >
-              Confirm<span class="hidden"> {name}</span>
-            </button>
-          )}
           <button
             class="button danger"
             type="button"

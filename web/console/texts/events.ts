@@ -63,6 +63,7 @@ export function toldOf(event: LogEvent): Told {
   const reason = code === undefined ? undefined : reasonOf(code)
   const sentence = [known ?? (reason === undefined ? '' : capital(`${reason}.`)), event.detail ?? text(event['text'])]
     .filter(Boolean)
+    .map((words) => capital(words ?? ''))
     .join(' ')
   return { word: capital(event.event), tone: toneOf(event.level), sentence }
 }

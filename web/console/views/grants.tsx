@@ -129,7 +129,7 @@ function Owner({ grant }: { readonly grant: Grant }): JSX.Element {
       <bdi class="cut strong">{ownerOf(grant)}</bdi>
       {grant.user !== undefined && grant.user !== '' && (
         <span class="cut soft small">
-          calls itself <bdi>{grant.user}</bdi>
+          claims to be <bdi>{grant.user}</bdi>
         </span>
       )}
     </>
@@ -140,7 +140,7 @@ function Opens({ grant: { opens, kind } }: { readonly grant: Grant }): JSX.Eleme
   return (
     <span class="cut">
       <span class="mono">{opens.join(' ')}</span>
-      {kind !== undefined && <span class="soft small"> {kind}</span>}
+      {kind !== undefined && kind !== 'local' && <span class="soft small"> {kind}</span>}
     </span>
   )
 }

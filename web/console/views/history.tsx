@@ -80,8 +80,12 @@ export function History({ query }: { readonly query: Readonly<Record<string, str
   )
 }
 
+const MORE = ['user', 'source', 'code', 'from', 'to'] as const
+
 function Search({ filters }: { readonly filters: Filters }): JSX.Element {
   const draft = useSignal<Filters>(filters)
+  // A phone has no room for them all above what they find.
+  const isOpen = matchMedia('(min-width: 64rem)').matches || MORE.some((name) => filters[name] !== undefined)
   const field = (name: keyof Filters) => ({
     value: draft.value[name] ?? '',
     onInput: (value: string) => {
@@ -104,11 +108,16 @@ function Search({ filters }: { readonly filters: Filters }): JSX.Element {
         choices={VERDICTS}
         onChange={field('verdict').onInput}
       />
-      <Field id="user" label="User" {...field('user')} />
-      <Field id="source" label="Address" mono {...field('source')} />
-      <Field id="code" label="Code" mono {...field('code')} />
-      <Moment id="from" label="From" {...field('from')} />
-      <Moment id="to" label="Until" {...field('to')} />
+      <details class="all" open={isOpen}>
+        <summary>More filters</summary>
+        <div class="search">
+          <Field id="user" label="User" {...field('user')} />
+          <Field id="source" label="Address" mono {...field('source')} />
+          <Field id="code" label="Code" mono {...field('code')} />
+          <Moment id="from" label="From" {...field('from')} />
+          <Moment id="to" label="Until" {...field('to')} />
+        </div>
+      </details>
       <div class="row end">
         <button class="button first" type="submit">
           Find
