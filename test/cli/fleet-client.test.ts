@@ -72,6 +72,12 @@ describe('a fleet in the rc file', () => {
       assert.match(stderr, says)
     })
 
+  it('the program fwknop understands it as well', async () => {
+    const { status, stdout, stderr } = await home.fwknop(['-n', 'web-1', '--no-save-args', '-T', '-a', '192.0.2.1'])
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /Message String: 192\.0\.2\.1,tcp\/22/)
+  })
+
   it('the list of stanzas says which is a fleet', async () => {
     const { stdout } = await home.ghostport(['knock', '--stanza-list'])
     assert.match(stdout, / - ada \(a fleet: web-1, web-2, db-1\)\n - web-1\n - web-2\n - db-1\n$/)

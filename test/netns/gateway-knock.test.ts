@@ -9,6 +9,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { startFwknopd } from '../interop/client-fwknopd.ts'
 import { Daemon, dropByDefault, eventsIn, ghostportCommand, keys, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome, type Program } from '../support/netns.ts'
@@ -86,12 +87,28 @@ describe('a knock through a gateway', { skip: netnsUnavailable(), concurrency: 1
 
   /** With the keys and the gateway in the rc file, so that flags override them. */
   function knock(...argv: readonly string[]): Outcome {
+    return client.run(ghostportCommand('knock', '--rc-file', rcFile(), ...argv))
+  }
+
+  /** What the page of `ghostport ui` is told of a knock. */
+  function uiEvents(wanted: object): readonly Record<string, unknown>[] {
+    const module = fileURLToPath(new URL('../../src/client-ui/knock-events.ts', import.meta.url))
+    const given = JSON.stringify({ name: 'office', wait: false, ...wanted })
+    const script = `const { knockWith } = await import(${JSON.stringify(module)})
+      await knockWith(${JSON.stringify(rcFile('[office]\nACCESS tcp/22\n'))}, ${given},
+        (event) => console.log(JSON.stringify(event)), new AbortController().signal)`
+    const command = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', script]
+    const lines = client.must(command).trim().split('\n')
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  function rcFile(more = ''): string {
     const file = join(net.directory(), 'rc')
     const secrets = [`KEY_BASE64 ${base64(keys.key)}`, `HMAC_KEY_BASE64 ${base64(keys.hmac)}`]
     const rc = [...secrets, 'SPA_SERVER 10.9.2.2', 'SPA_SERVER_PROTO https']
     const way = [`GATEWAY ${GATE}`, 'GATEWAY_TARGET office', `GATEWAY_FINGERPRINT ${fingerprint}`]
-    writeFileSync(file, `${['[default]', ...rc, ...way].join('\n')}\n`, { mode: 0o600 })
-    return client.run(ghostportCommand('knock', '--rc-file', file, ...argv))
+    writeFileSync(file, `${['[default]', ...rc, ...way].join('\n')}\n${more}`, { mode: 0o600 })
+    return file
   }
 
   it('the gateway runs without privilege, and says by which certificate it is known', () => {
@@ -111,6 +128,28 @@ describe('a knock through a gateway', { skip: netnsUnavailable(), concurrency: 1
       assert.match(sent.stdout, /sent to the gateway 10\.9\.1\.2 port 443\/tcp by https, which answered 202/)
       assert.match(sent.stdout, /open until 20[0-9-]+T[0-9:.]+Z, as the server says/)
       assert.equal(banner(), 'SSH-2.0')
+      const closed = knock('-A', 'tcp/22', '-a', '10.9.2.1', '--close')
+      assert.match(closed.stdout, /^closed, as the server says$/m, closed.stderr)
+      assert.equal(banner(), '')
+    } finally {
+      await daemon.stop()
+    }
+  })
+
+  it('the page of “ghostport ui” hears the receipt, for another device too', async () => {
+    const daemon = await serve()
+    try {
+      const opened = uiEvents({ allow: '10.9.2.1' })
+      assert.deepEqual(opened.at(-1), { event: 'receipt', verdict: 'open', seconds: 4 })
+      assert.equal(banner(), 'SSH-2.0')
+      const closed = uiEvents({ allow: '10.9.2.1', close: true })
+      assert.deepEqual(closed.at(-1), { event: 'receipt', verdict: 'closed', seconds: null })
+      assert.equal(banner(), '')
+      const [, refused] = uiEvents({ allow: '127.0.0.1' })
+      assert.deepEqual(
+        [refused?.['code'], /ACCESS_SOURCE_UNUSABLE/.test(`${refused?.['detail']}`)],
+        ['KNOCK_REFUSED', true],
+      )
     } finally {
       await daemon.stop()
     }

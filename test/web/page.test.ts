@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { buildPage, makePage } from '../../web/build.mjs'
+import { compareServed } from '../../web/compare.mjs'
 import { filmOf, pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
 import {
@@ -441,6 +442,13 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await page.tab.getByText(server.address).waitFor()
     await page.tab.getByRole('button', { name: 'Open', exact: true }).click()
     await page.tab.getByText('no proof').waitFor()
+
+    // From outside: the same page, and another one.
+    const { files } = await makePage()
+    assert.deepEqual(await compareServed(server.url, files), [])
+    const restore = server.replaceWorker()
+    assert.deepEqual(await compareServed(server.url, files), ['service-worker.js: another file'])
+    restore()
 
     await using served = await open()
     await served.tab.getByRole('link', { name: /Page from/ }).click()

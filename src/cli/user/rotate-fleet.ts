@@ -9,7 +9,7 @@ import { findUser } from '../../config/access/users.ts'
 import type { FleetProfile } from '../../config/client/fleet-profile.ts'
 import { protocolPortsValue } from '../../config/reading/setting-values.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import type { UnixSeconds } from '../../units.ts'
+import { type UnixSeconds, unixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { readNodes } from '../node/nodes-file.ts'
 import { configFiles } from '../server/config-source.ts'
@@ -148,7 +148,9 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
     const user = findUser(access.users, name)
     if (user?.name === undefined) return unknownUser(access.users, name)
     const all = wish.nodes.map(({ keyName }) => keyName)
-    const mark = { keyName: here.keyName, made: now, all }
+    // Later than the secret of before, also if the clock was set back: nodes take no bundle that is older.
+    const made = unixSeconds(Math.max(now, (user.nodeKeys?.made ?? 0) + 1))
+    const mark = { keyName: here.keyName, made, all }
     const keys = derivedKeys(secret, here)
     const rotated = rotateStanza(access, user, keys, { end: end.value, now, mark })
     if (!rotated.ok) return rotated
@@ -159,7 +161,8 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
     if (!text.ok) return text
     const settings = bundleSettings(stanzaLines(text.value, user.place))
     const { until, old } = rotated.value
-    const written = writeFleetFiles(wish, secret, profile.value, { ...parts, oldKeysUntil: until, settings }, given)
+    const carried = { ...parts, made, oldKeysUntil: until, settings }
+    const written = writeFleetFiles(wish, secret, profile.value, carried, given)
     if (!written.ok) return written
     removeAll = written.value.takeBack
     return ok({
