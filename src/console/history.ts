@@ -49,6 +49,7 @@ export interface EventRow {
   readonly counts: Readonly<Record<string, number>> | undefined
 }
 
+/** Each statement is prepared once: those that are thrown away take memory until the next collection. */
 export class History {
   readonly #database: DatabaseSync
   readonly #bounds: HistoryBounds
@@ -56,6 +57,11 @@ export class History {
   readonly #move: StatementSync
   readonly #before: StatementSync
   readonly #rows: StatementSync
+  readonly #count: StatementSync
+  readonly #first: StatementSync
+  readonly #placed: StatementSync
+  readonly #surplus: StatementSync
+  readonly #old: StatementSync
   #last: number
   /** Why the last events were not kept. */
   problem: string | undefined
@@ -71,6 +77,13 @@ export class History {
     this.#rows = database.prepare(
       `SELECT id, at, verdict, code, source, CASE WHEN verdict IS NULL AND instr(json, '"suppressed"') THEN json END AS json
        FROM events WHERE id < ? ORDER BY id DESC LIMIT ?`,
+    )
+    this.#count = database.prepare('SELECT count(*) AS kept FROM events')
+    this.#first = database.prepare('SELECT id, json FROM events ORDER BY id LIMIT 1')
+    this.#placed = database.prepare('SELECT server, number FROM place')
+    this.#surplus = database.prepare('DELETE FROM events WHERE id <= ?')
+    this.#old = database.prepare(
+      'DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?) WHERE at < ?)',
     )
     this.#last = Number(database.prepare('SELECT max(id) AS last FROM events').get()?.['last'] ?? 0)
   }
@@ -96,16 +109,16 @@ export class History {
   }
 
   get kept(): number {
-    return Number(this.#database.prepare('SELECT count(*) AS kept FROM events').get()?.['kept'] ?? 0)
+    return Number(this.#count.get()?.['kept'] ?? 0)
   }
 
   get oldest(): KeptEvent | undefined {
-    const row = this.#database.prepare('SELECT id, json FROM events ORDER BY id LIMIT 1').get()
+    const row = this.#first.get()
     return row === undefined ? undefined : eventOf(row)
   }
 
   place(): Place | undefined {
-    const row = this.#database.prepare('SELECT server, number FROM place').get()
+    const row = this.#placed.get()
     return row === undefined ? undefined : { server: String(row['server']), number: Number(row['number']) }
   }
 
@@ -131,16 +144,12 @@ export class History {
   }
 
   #forgetSurplus(): void {
-    this.#database.prepare('DELETE FROM events WHERE id <= ?').run(this.#last - this.#bounds.events)
+    this.#surplus.run(this.#last - this.#bounds.events)
   }
 
   /** Removes what is too old, a piece at a time. @returns whether there may be more. */
   forgetOld(now: number): boolean {
-    const { changes } = this.#database
-      .prepare(
-        'DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?) WHERE at < ?)',
-      )
-      .run(PIECE, now - this.#bounds.days * 86_400_000)
+    const { changes } = this.#old.run(PIECE, now - this.#bounds.days * 86_400_000)
     return Number(changes) === PIECE
   }
 
