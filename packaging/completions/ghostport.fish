@@ -395,7 +395,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l profile -r -F 
 complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l target -x -d 'user add: the server, by its id in gateway.conf'
 complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l stdin -d 'user add: read the password from standard input'
 complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l json -d 'user list: one JSON object on standard output'
-complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l check -d 'say whether the settings can be used, and start nothing'
+complete -c ghostport -n '__fish_seen_subcommand_from gateway' -l check -d 'say whether the settings, and the user and files that they name, can be used; start nothing'
 complete -c ghostport -n '__fish_seen_subcommand_from gateway' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from console' -s c -l config -r -F -d 'the console’s settings (/etc/ghostport/console.conf)'
 complete -c ghostport -n '__fish_seen_subcommand_from console' -l role -x -d 'account add: viewer, operator or administrator'

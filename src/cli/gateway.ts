@@ -13,7 +13,7 @@ const options = {
   target: { value: 'ID', help: 'user add: the server, by its id in gateway.conf' },
   stdin: { help: 'user add: read the password from standard input' },
   json: { help: 'user list: one JSON object on standard output' },
-  check: { help: 'say whether the settings can be used, and start nothing' },
+  check: { help: 'say whether the settings, and the user and files that they name, can be used; start nothing' },
 } as const
 
 export const command = defineCommand({
@@ -56,6 +56,9 @@ async function run(
       '--profile, --target, --stdin and --json need an action: user add, user list or user remove',
     )
   if (given.check > 0) {
+    const { checkGateway } = await import('./gateway/check-gateway.ts')
+    const usable = await checkGateway(read.value.config)
+    if (!usable.ok) return usable
     for (const notice of read.value.notices)
       terminal.note(`${notice.level}: ${notice.text}${notice.cure === undefined ? '' : ` Perhaps: ${notice.cure}`}`)
     terminal.print(`${file}: the settings can be used.`)

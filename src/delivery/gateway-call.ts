@@ -7,6 +7,7 @@ import { formatHostPort, hostInUrl } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
+import { MORE_AUTHORITIES } from './explain-tls.ts'
 import { connectTls } from './pinned-tls.ts'
 
 export interface GatewayCall {
@@ -43,12 +44,19 @@ export async function callGateway(
     if (connected !== undefined) return failed(connected)
     if (!gateway.secure) return answerOf(await post(begun, call), failed)
     const secured = await connectTls(begun, { name: gateway.host, ...(fingerprint !== undefined && { fingerprint }) })
-    if (!secured.ok) return failed(secured.failure.detail.replace('GATEWAY_FINGERPRINT', 'the one that was given'))
+    if (!secured.ok) return failed(inOptions(secured.failure.detail))
     return answerOf(await post(secured.value, call), failed)
   } finally {
     clearTimeout(late)
     begun.destroy()
   }
+}
+
+/** Here, nothing comes from the rc file. */
+function inOptions(detail: string): string {
+  return detail
+    .replace('GATEWAY_FINGERPRINT', 'the one that was given')
+    .replace(MORE_AUTHORITIES, '--gateway-fingerprint names one that signs itself')
 }
 
 function answerOf(

@@ -250,7 +250,7 @@ describe('an invitation through a gateway, on the command line', { concurrency: 
     writeFileSync(path('wrong'), `${TOKEN}-not`, { mode: 0o600 })
     for (const [argv, pattern] of [
       [['ada', ...gate, 'https://localhost:1'], /localhost:1: .*\[GATEWAY_FAILED\]/],
-      [['ada', ...gate, url], /self-signed|certificate.*\[GATEWAY_FAILED\]/],
+      [['ada', ...gate, url], /certificate.*\(--gateway-fingerprint names one that signs itself\).*\[GATEWAY_FAILED\]/],
       [['ada', ...gate, url, '--gateway-fingerprint', '00'.repeat(32)], /another fingerprint.*\[GATEWAY_FAILED\]/],
       [['ada', ...gate, url, '--gateway-fingerprint', '00'], /--gateway-fingerprint: .*64 hexadecimal digits/],
       [['ada', ...gate, url, ...pin, '--gateway-token', path('wrong')], /does not know this token.*\[GATEWAY_FAILED\]/],
