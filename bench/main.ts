@@ -14,7 +14,7 @@ import { expiry } from './measures/expiry.ts'
 import { flood } from './measures/flood.ts'
 import { footprint } from './measures/footprint.ts'
 import { full } from './measures/full.ts'
-import { gateway, gatewayTiming } from './measures/gateway.ts'
+import { gateway, gatewayTiming, gatewayVerdicts } from './measures/gateway.ts'
 import { gpg } from './measures/gpg.ts'
 import { grants, replays } from './measures/growth.ts'
 import { jitless } from './measures/jitless.ts'
@@ -45,6 +45,7 @@ const measures: readonly Measure[] = [
   gateway,
   gatewayTiming,
   consoleMeasure,
+  gatewayVerdicts,
 ]
 
 // One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.

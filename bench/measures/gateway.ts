@@ -11,6 +11,7 @@ import { ghostportCommand } from '../../test/support/daemon.ts'
 import { answerTimes, KINDS } from '../../test/support/gateway-timing.ts'
 import { type KeptProcess, keepProcess } from '../../test/support/kept-process.ts'
 import { sameDistribution } from '../../test/support/kolmogorov-smirnov.ts'
+import { VERDICTS, verdictTimes } from '../../test/support/verdict-times.ts'
 import { formatMilliseconds, type Row, threeDigits } from '../row.ts'
 import { summarise } from '../statistics.ts'
 import { knockOverHttps } from '../traffic/https-knocks.ts'
@@ -166,6 +167,27 @@ export const gatewayTiming: Measure = {
         count: SAMPLES,
         ...(kind === 'office' ? {} : { target: 'not told apart', met: chance > 0.001 }),
         note: kind === 'office' ? '' : `Kolmogorov–Smirnov: p = ${threeDigits(chance)}`,
+      }
+    })
+  },
+}
+
+export const gatewayVerdicts: Measure = {
+  name: 'gateway-verdicts',
+  about: `${SAMPLES} answers each to packets that a real server grants, denies, has seen and cannot open: do their times differ?`,
+  run: async () => {
+    const { times, granted } = await verdictTimes(SAMPLES)
+    return VERDICTS.map((verdict): Row => {
+      const summary = summarise(times[verdict])
+      const chance = sameDistribution(times.granted, times[verdict])
+      return {
+        what: 'answer of the gateway to a packet that the server',
+        server: { granted: 'grants', denied: 'denies', replayed: 'has seen before', unknown: 'cannot open' }[verdict],
+        figure: summary === undefined ? 'none' : formatMilliseconds(summary.median),
+        ...(summary === undefined ? {} : { p95: formatMilliseconds(summary.p95) }),
+        count: SAMPLES,
+        ...(verdict === 'granted' ? {} : { target: 'not told apart', met: chance > 0.001 }),
+        note: verdict === 'granted' ? `${granted} were granted` : `Kolmogorov–Smirnov: p = ${threeDigits(chance)}`,
       }
     })
   },

@@ -67,7 +67,8 @@ export function describeGateway(debian: DebianName): void {
         must(`ln -sf ../../archive/gate/${name}${serial}.pem /etc/letsencrypt/live/gate/${name}.pem`)
       serial++
     }
-    const journal = (unit: string): string => must(`journalctl -u ${unit} -o cat -n 60`)
+    /** Also while the machine is down: then there is none. */
+    const journal = (unit: string): string => lab.console(`journalctl -u ${unit} -o cat -n 60`).stdout
     const curl = (words: string): string => {
       const { stdout } = lab.run(`curl -sk --max-time 10 --resolve ${NAME}:443:${SERVER.four} ${words}`)
       return stdout
