@@ -103,14 +103,19 @@ export function describeGateway(debian: DebianName): void {
 
     it('a reload takes the renewed certificate, which only root can read, and ends no connection', async () => {
       const before = shown()
-      const open = lab.client.start(['openssl', 's_client', '-quiet', '-connect', `${SERVER.four}:443`])
-      await delay(500)
+      // A request each second: the gateway ends a connection that is idle for five.
+      const request = `printf 'GET /v1/address HTTP/1.1\\r\\nhost: ${NAME}\\r\\n\\r\\n'`
+      const script = `while ${request}; do sleep 1; done | openssl s_client -quiet -connect ${SERVER.four}:443`
+      const open = lab.client.start(['sh', '-c', script])
+      const answers = (): number => open.output.match(/"address":/g)?.length ?? 0
+      await open.says(/"address":/)
       renew()
       assert.equal(shown(), before)
       must('systemctl reload ghostport-gateway')
       assert.notEqual(shown(), before)
-      open.child.stdin.write(`GET /v1/address HTTP/1.1\r\nhost: ${NAME}\r\n\r\n`)
-      await open.says(/"address":/)
+      await delay(100)
+      const then = answers()
+      await until('further answers on the open connection', () => answers() > then + 1)
       await open.stop()
       // One that is faulty: the reload says so, and the gateway goes on.
       const good = shown()
