@@ -1,6 +1,6 @@
 /**
- * The console with 5 000 grants and 100 events a second, by the server's own desk: whether its memory stays flat, and how
- * fast it answers, while pages are open. One of them does not read.
+ * The console with 5 000 grants and 100 events a second, by the server's own desk: whether its memory stays flat, and
+ * how fast it answers, while pages are open. One of them does not read.
  */
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
