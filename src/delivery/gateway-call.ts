@@ -29,6 +29,7 @@ export interface GatewayAnswer {
 
 const LIMIT = milliseconds(15_000)
 const MOST_ANSWER = 512 * 1024
+const NO_ANSWER = 'the connection ended without an answer'
 
 /** @returns the answer, whatever its status; GATEWAY_FAILED if there is none. No failure has a word of the body. */
 export async function callGateway(
@@ -93,7 +94,15 @@ async function post(socket: Socket, { gateway, path, body, token }: GatewayCall)
       },
     })
     asking.on('error', (error) => resolve(systemReason(error)))
-    asking.on('response', (response) => readAnswer(response, resolve))
+    let answered = false
+    asking.on('response', (response) => {
+      answered = true
+      readAnswer(response, resolve)
+    })
+    // An answer of 101 ends the connection without a response and without an error.
+    asking.on('close', () => {
+      if (!answered) resolve(NO_ANSWER)
+    })
     asking.end(text)
   })
 }

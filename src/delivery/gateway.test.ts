@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { describe, it } from 'node:test'
+import { answering, WITHOUT_ANSWER } from '../../test/support/raw-answers.ts'
 import { makeCertificate } from '../../test/support/tls-certificate.ts'
 import { parseAddress } from '../packet/address.ts'
 import { type Port, port } from '../units.ts'
@@ -50,6 +51,14 @@ describe('a gateway', () => {
     it(`that answers ${status} with ${body.slice(0, 20) || 'nothing'}`, async () => {
       await using server = await served(status, body)
       assert.match(await outcome(server.at), expected)
+    })
+
+  for (const [does, bytes] of WITHOUT_ANSWER)
+    it(`that ${does}`, async () => {
+      await using server = await answering(bytes)
+      const told = await outcome(server.at)
+      assert.match(told, /^[ -~]+$/)
+      assert.doesNotMatch(told, /no answer within|^ticket/)
     })
 
   it('whose certificate nobody trusts, or that has another fingerprint, gets no packet', async () => {

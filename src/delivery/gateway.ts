@@ -196,7 +196,15 @@ async function post(
     asking.on('error', (error: NodeJS.ErrnoException) =>
       done({ problem: error.code === undefined ? error.message : `the connection ended (${error.code})` }),
     )
-    asking.on('response', (response) => readAnswer(response, done))
+    let answered = false
+    asking.on('response', (response) => {
+      answered = true
+      readAnswer(response, done)
+    })
+    // An answer of 101 ends the connection without a response and without an error.
+    asking.on('close', () => {
+      if (!answered) done({ problem: 'the connection ended without an answer' })
+    })
     asking.end(body)
   })
 }

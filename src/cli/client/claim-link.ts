@@ -71,8 +71,8 @@ export async function claimProfile(
   const claimed = await call('/v1/invitation/claim', claim)
   const refused = claimed.ok ? refusalOf(claimed.value, formatGatewayUrl(gateway)) : claimed
   if (refused !== undefined) {
-    // Without an answer, the claim may have arrived: the key is needed then.
-    if (claimed.ok) rmSync(file, { force: true })
+    // After any other answer, this claim may have arrived, now or in an earlier run: then it is good for this key alone.
+    if (!refused.ok && refused.failure.code === 'INVITATION_ENDED') rmSync(file, { force: true })
     return refused
   }
   terminal.note([

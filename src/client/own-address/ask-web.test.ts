@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https'
 import type { Server } from 'node:net'
 import { describe, it } from 'node:test'
+import { answering, WITHOUT_ANSWER } from '../../../test/support/raw-answers.ts'
 import { makeCertificate } from '../../../test/support/tls-certificate.ts'
 import { milliseconds, type Port, port } from '../../units.ts'
 import { type AskWebOptions, askWeb } from './ask-web.ts'
@@ -73,6 +74,15 @@ describe('a web service that tells the own address', () => {
     })
     assert.deepEqual(await ask(source), { address: '203.0.113.7' })
   })
+
+  for (const [does, bytes] of WITHOUT_ANSWER)
+    it(`that ${does} has an answer that says so`, async () => {
+      await using server = await answering(bytes)
+      const source = { kind: 'web', host: '127.0.0.1', port: server.at, path: '/', secure: false } as const
+      const answer = await ask(source)
+      assert.ok('problem' in answer && /^[ -~]+$/.test(answer.problem), JSON.stringify(answer))
+      assert.doesNotMatch(answer.problem, /in time/)
+    })
 
   const problems: readonly (readonly [string, Handler, RegExp])[] = [
     ['redirects to another host', says('', 302, { Location: 'https://evil.example/' }), /redirects to another host/],

@@ -68,7 +68,13 @@ async function askOnce(source: WebSource, options: AskWebOptions, signal: AbortS
       asking.destroy()
     }
     asking.on('error', (error) => done({ problem: problemOf(error, source, signal, family) }))
+    let answered = false
+    // An answer of 101 ends the connection without a response and without an error.
+    asking.on('close', () => {
+      if (!answered) done({ problem: 'the connection ended without an answer' })
+    })
     asking.on('response', (response) => {
+      answered = true
       const status = response.statusCode ?? 0
       if (status >= 300 && status < 400) done(redirection(source, response))
       else if (status !== 200) done({ problem: `it answers with status ${status}` })
