@@ -38,6 +38,8 @@ describe('a text', () => {
     ['both keys of fwknop’s QR code', `KEY_BASE64:${KEY} HMAC_KEY_BASE64:${HMAC}`, 'keys'],
     ['one key, raw', 'KEY:a passphrase'.replace(' ', '_'), 'keys'],
     ['a .fwknoprc', `[default]\nSPA_SERVER 192.0.2.9\n`, 'rc'],
+    ['an access.conf', `# ours\nSOURCE ANY\nKEY_BASE64 ${KEY}\n`, 'access'],
+    ['an access.conf of old', `SOURCE: ANY;\nKEY: a passphrase;\n`, 'access'],
     ['nothing', ' \n', /no text/],
     ['a key twice', `KEY_BASE64:${KEY} KEY:other`, /twice/],
     ['the HMAC key alone', `HMAC_KEY_BASE64:${HMAC}`, /encryption key is missing/],

@@ -329,6 +329,27 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     assert.deepEqual(page.complaints, [])
   })
 
+  it('reads an access.conf, and shows what it opens before it is kept', async () => {
+    await using page = await open()
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Paste' }).click()
+    const text = `SOURCE ANY\nNAME ada\nOPEN_PORTS tcp/22, udp/53\nKEY_BASE64 ${KEY}\nHMAC_KEY_BASE64 ${HMAC}\n`
+    await tab.getByRole('textbox', { name: 'The profile' }).fill(text)
+    await tab.getByRole('button', { name: 'Read it' }).click()
+    await tab.getByText('tcp/22, udp/53').waitFor()
+    assert.equal(await tab.getByLabel('Name', { exact: true }).inputValue(), 'ada')
+    await tab.getByLabel('Server', { exact: true }).fill('192.0.2.9')
+    await tab.getByLabel('Name of the server').fill('office')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText(server.address).waitFor()
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText('no proof').waitFor()
+    assert.equal(messageIn(server.knocks.at(-1)?.packet ?? ''), '198.51.100.7,tcp/22,udp/53')
+    assert.deepEqual(page.complaints, [])
+  })
+
   it('runs no script of a profile, whatever its field', async () => {
     await using page = await open()
     const { tab } = page

@@ -286,6 +286,23 @@ describe('the page of ghostport ui', { skip }, () => {
     assert.match(rc(), /\[scanned\]\nKEY_BASE64 +\S+\nSPA_SERVER +192\.0\.2\.9\nACCESS +tcp\/22\nALLOW_IP +source\n/)
   })
 
+  it('an access.conf gives the client its half, of each stanza that has keys', async () => {
+    await home_()
+    await tab.getByRole('link', { name: 'Import' }).click()
+    const stanzas = ['one', 'two'].map(
+      (name) => `SOURCE ANY\nNAME ${name}\nOPEN_PORTS tcp/22, tcp/443\nKEY_BASE64 ${KEY}\n`,
+    )
+    await tab.getByRole('textbox', { name: 'The profile' }).fill(stanzas.join('\n'))
+    await tab.getByRole('button', { name: 'Read it' }).click()
+    await tab.getByRole('button', { name: 'two' }).click()
+    await tab.getByText('tcp/22, tcp/443').waitFor()
+    await tab.getByLabel('Server').fill('192.0.2.11')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByRole('heading', { name: 'two', exact: true }).waitFor()
+    assert.match(rc(), /\[two\]\nACCESS +tcp\/22,tcp\/443\nKEY_BASE64 +\S+\nSPA_SERVER +192\.0\.2\.11\n/)
+    assert.doesNotMatch(rc(), /\[one\]/)
+  })
+
   it('keeps a history, and notices what somebody else writes into the file', async () => {
     await home_()
     await tab.getByRole('link', { name: 'History' }).click()

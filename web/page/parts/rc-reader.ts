@@ -34,3 +34,6 @@ export function readFleet(text: string): Result<readonly RcStanza[], Failure> {
   const profile = parseFleetProfile(text)
   return profile.ok ? ok(nodeProfiles(profile.value)) : profile
 }
+
+/** The stanzas of an `access.conf`, as a client needs them. */
+export { clientHalves as readAccess } from '../../../src/config/access/client-half.ts'

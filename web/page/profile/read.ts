@@ -9,11 +9,14 @@ import { parseProfile } from '../../../src/config/client/profile.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type NewProfile, newProfile } from './kept.ts'
 
-/** What a text turned out to be. `keys`: all else must be typed. `rc`, `fleet`: text for the readers of `.fwknoprc`. */
+/**
+ * What a text turned out to be. `keys`: all else must be typed. `rc`, `fleet`: text for the readers of `.fwknoprc`.
+ * `access`: the server's half.
+ */
 export type Found =
   | { readonly kind: 'profile'; readonly profile: NewProfile }
   | { readonly kind: 'keys'; readonly settings: readonly RcChange[] }
-  | { readonly kind: 'rc' | 'fleet'; readonly text: string }
+  | { readonly kind: 'rc' | 'fleet' | 'access'; readonly text: string }
 
 /** A larger file is not one of ours, and would only make the page slow. */
 export const MOST_CHARACTERS = 100_000
@@ -25,6 +28,7 @@ export function readText(text: string): Result<Found, Failure> {
   if (trimmed.length > MOST_CHARACTERS)
     return refuse('PROFILE_INVALID', `the text has ${trimmed.length} characters, and no profile is that long`)
   if (/^\s*\[[^\]\n]*\]/m.test(trimmed)) return ok({ kind: 'rc', text: trimmed })
+  if (/^[\t ]*SOURCE:?[\t ]+\S/m.test(trimmed)) return ok({ kind: 'access', text: trimmed })
   if (/^\s*(HMAC_)?KEY(_BASE64)?:/.test(trimmed)) return readKeys(trimmed)
   if (isFleetProfile(trimmed)) return ok({ kind: 'fleet', text: trimmed })
   const profile = parseProfile(trimmed)

@@ -46,10 +46,11 @@ export function Add(): JSX.Element {
   const takeFound = async (it: Found) => {
     if (it.kind === 'profile') found.value = it.profile
     if (it.kind === 'keys') found.value = newProfile('', it.settings)
-    if (it.kind !== 'rc' && it.kind !== 'fleet') return
-    const { readFleet, readRc } = await loadRcReader()
+    if (it.kind !== 'rc' && it.kind !== 'fleet' && it.kind !== 'access') return
+    const { readFleet, readRc, readAccess } = await loadRcReader()
     areWhole.value = it.kind === 'fleet'
-    const read = it.kind === 'fleet' ? readFleet(it.text) : readRc(it.text)
+    const readers = { fleet: readFleet, rc: readRc, access: readAccess }
+    const read = readers[it.kind](it.text)
     if (!read.ok) {
       const line = read.failure.at === undefined ? '' : `line ${read.failure.at.line}: `
       wrong.value = `${line}${read.failure.detail}`
@@ -119,7 +120,7 @@ export function Add(): JSX.Element {
       </div>
       <p class="soft small">
         A profile comes from “ghostport user add” on the server, as a QR code or as a line. fwknop’s QR codes and the
-        text of a .fwknoprc work too. A profile never holds a command for this device.
+        text of a .fwknoprc or an access.conf work too. A profile never holds a command for this device.
       </p>
     </>
   )
@@ -139,7 +140,7 @@ function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Ele
   return (
     <PasteForm
       text={text.value}
-      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc"
+      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc or an access.conf"
       onInput={(value) => (text.value = value)}
       onText={onText}
     />

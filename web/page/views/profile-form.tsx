@@ -143,7 +143,7 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
             {profile.until === undefined ? '' : `, good until ${day(profile.until)}`}
           </p>
         )}
-        {isWhole ? (
+        {settings.ok && settings.value.access !== undefined && (
           <dl class="facts">
             {factsOf(settings.value).map(({ name, value }) => (
               <div key={name} class="fact">
@@ -152,9 +152,17 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
               </div>
             ))}
           </dl>
-        ) : (
-          <Notice kind="info" title="There are keys in it, and nothing else.">
-            Type the server and the ports that your administrator told you.
+        )}
+        {!isWhole && (
+          <Notice
+            kind="info"
+            title={
+              settings.ok && settings.value.access !== undefined
+                ? 'It does not say which server.'
+                : 'There are keys in it, and nothing else.'
+            }
+          >
+            Type below what is missing: the server, and the ports that your administrator told you.
           </Notice>
         )}
         {settings.ok && settings.value.hmacKey === undefined && settings.value.encryptionMode !== 'legacy' && (

@@ -1,10 +1,12 @@
 /** A profile from a line, a text, a file or a picture. Then what it opens, before it is added. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { clientHalves } from '../../../src/config/access/client-half.ts'
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { writtenSettings } from '../../../src/config/client/edit-fwknoprc.ts'
 import { isClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { parseFwknoprc } from '../../../src/config/client/parse-fwknoprc.ts'
+import type { Failure } from '../../../src/result.ts'
 import { settingsOf } from '../../page/profile/kept.ts'
 import { factsOf } from '../../page/profile/opens.ts'
 import { MOST_CHARACTERS, readText } from '../../page/profile/read.ts'
@@ -82,7 +84,7 @@ export function Import(): JSX.Element {
         {way.value === 'paste' && (
           <PasteForm
             text={text.value}
-            hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc"
+            hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc or an access.conf"
             onInput={(value) => {
               text.value = value
               wrong.value = undefined
@@ -194,13 +196,22 @@ function read_(text: string): { readonly found: readonly Found[] } | { readonly 
     case 'rc': {
       const { text: written } = read.value
       const rc = parseFwknoprc('the text', written)
-      if (!rc.ok) return { wrong: `line ${rc.failure.at?.line ?? '?'}: ${rc.failure.detail}` }
+      if (!rc.ok) return { wrong: `${lineOf(rc.failure)}${rc.failure.detail}` }
       const found = [...new Set(rc.value.stanzas)].map((name) => fromStanza(name, written))
       return found.length === 0 ? { wrong: 'there is no stanza in this text' } : { found }
+    }
+    case 'access': {
+      const halves = clientHalves(read.value.text)
+      if (!halves.ok) return { wrong: `${lineOf(halves.failure)}${halves.failure.detail}` }
+      return { found: halves.value.map((half) => ({ ...half, left: [] })) }
     }
     default:
       return read.value satisfies never
   }
+}
+
+function lineOf({ at }: Failure): string {
+  return at === undefined ? '' : `line ${at.line}: `
 }
 
 function fromStanza(name: string, text: string): Found {
