@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { netnsUnavailable } from '../test/support/netns.ts'
 import { burst } from './measures/burst.ts'
 import { client } from './measures/client.ts'
+import { cluster } from './measures/cluster.ts'
 import { console as consoleMeasure } from './measures/console.ts'
 import { expiry } from './measures/expiry.ts'
 import { flood } from './measures/flood.ts'
@@ -46,6 +47,7 @@ const measures: readonly Measure[] = [
   gatewayTiming,
   consoleMeasure,
   gatewayVerdicts,
+  cluster,
 ]
 
 // One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.

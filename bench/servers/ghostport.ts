@@ -48,7 +48,8 @@ async function start(
   writeFileSync(
     at('fwknopd.conf'),
     `PCAP_INTF eth0;\nCAPTURE ${capture};\nSPA_PORTS ${SPA_PORT};\nFIREWALL_MODE mark;\nMAX_SPA_PACKET_AGE ${MAX_AGE};\n` +
-      `REPLAY_DB ${at('replay.db')};\nCONTROL_SOCKET ${at('control.sock')};\n`,
+      `REPLAY_DB ${at('replay.db')};\nCONTROL_SOCKET ${at('control.sock')};\n` +
+      (options.settings ?? []).map((line) => `${line};\n`).join(''),
     { mode: 0o600 },
   )
   writeAccess(at('access.conf'), options)
@@ -63,7 +64,7 @@ async function start(
     '-a',
     at('access.conf'),
   ]
-  const ready = options.access?.includes('GPG_') ? /"event":"gnupg ready"/ : /"event":"ready"/
+  const ready = options.ready ?? (options.access?.includes('GPG_') ? /"event":"gnupg ready"/ : /"event":"ready"/)
   return await RunningServer.start(lab, at('log'), serve, ready)
 }
 

@@ -13,6 +13,10 @@ export interface ServerOptions {
   readonly replayEntries?: number
   /** More stanzas. A server of ours is waited for until it can decrypt GnuPG packets, if one is for GnuPG. */
   readonly access?: string
+  /** More lines of fwknopd.conf, for a server of ours. */
+  readonly settings?: readonly string[]
+  /** What its output says when it is ready, for a server of ours. */
+  readonly ready?: RegExp
   /** The Node.js to run ghostport with. Default: this one. */
   readonly node?: string
 }

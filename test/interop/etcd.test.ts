@@ -1,4 +1,4 @@
-/** The client of etcd against the real one, over TLS, with users and passwords: what works, and how each refusal reads. */
+/** The client of etcd against the real one, over TLS, with users and passwords. It says why something is refused. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

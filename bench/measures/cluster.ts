@@ -1,0 +1,97 @@
+/** What a cluster adds to a knock: the same server without one, and with three members of etcd on the same host. */
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { makeKeys } from '../knocks.ts'
+import { Lab } from '../lab.ts'
+import { formatMilliseconds, type Row } from '../row.ts'
+import { ghostport } from '../servers/ghostport.ts'
+import { summarise } from '../statistics.ts'
+import { openingsOf } from './burst.ts'
+import { measureLatency } from './latency.ts'
+import type { Measure } from './measure.ts'
+
+const KNOCKS = 150
+const ROUNDS = 3
+/** In milliseconds. */
+const MOST_ADDED = 5
+const LAST_OF_BURST = 1000
+const MEMBERS = ['127.0.0.11', '127.0.0.12', '127.0.0.13']
+
+export const cluster: Measure = {
+  name: 'cluster',
+  about: `what three members of etcd on the same host add to a knock: ${ROUNDS} times ${KNOCKS} knocks each way, in turns; and 1 000 knocks at once`,
+  async run() {
+    const medians: Record<'alone' | 'cluster', number[]> = { alone: [], cluster: [] }
+    const bursts: string[] = []
+    let lastOfBurst = 0
+    for (let round = 0; round < ROUNDS; round++)
+      for (const way of ['alone', 'cluster'] as const) {
+        await using lab = await Lab.create()
+        const keys = makeKeys()
+        if (way === 'cluster') await startEtcd(lab)
+        const server = await ghostport.start(lab, { keys, ...(way === 'cluster' && inCluster(round)) })
+        const { summary } = await measureLatency(await lab.traffic(), keys, 0, KNOCKS)
+        medians[way].push(summary?.median ?? Number.NaN)
+        await server.stop()
+      }
+    for (const way of ['alone', 'cluster'] as const) {
+      await using lab = await Lab.create()
+      const keys = makeKeys()
+      if (way === 'cluster') await startEtcd(lab)
+      const server = await ghostport.start(lab, { keys, ...(way === 'cluster' && inCluster(ROUNDS)) })
+      const opened = summarise((await openingsOf(lab, keys)).flatMap((one) => (one === null ? [] : [one.first])))
+      await server.stop()
+      bursts.push(`${way}: ${opened?.count ?? 0}, the last after ${formatMilliseconds(opened?.max ?? Number.NaN)}`)
+      if (way === 'cluster') lastOfBurst = opened?.count === 1000 ? opened.max : Number.POSITIVE_INFINITY
+    }
+    const [alone, clustered] = [median(medians.alone), median(medians.cluster)]
+    const rows: Row[] = [
+      { what: 'knock to open door', server: 'ghostport', figure: formatMilliseconds(alone), count: ROUNDS },
+      {
+        ...{ what: 'knock to open door', server: 'ghostport in a cluster' },
+        ...{ figure: formatMilliseconds(clustered), count: ROUNDS, target: `≤ ${MOST_ADDED} ms more` },
+        met: clustered - alone <= MOST_ADDED,
+        note: `${formatMilliseconds(clustered - alone)} more`,
+      },
+      {
+        ...{ what: '1000 knocks at once, at one node', server: 'ghostport in a cluster' },
+        ...{ figure: formatMilliseconds(lastOfBurst), target: `all, the last after ≤ ${LAST_OF_BURST} ms` },
+        met: lastOfBurst <= LAST_OF_BURST,
+        note: bursts.join('; '),
+      },
+    ]
+    return rows
+  },
+}
+
+const inCluster = (round: number) => ({
+  settings: [
+    `CLUSTER etcd://${MEMBERS.map((address) => `${address}:2379`).join(',')}/bench-${round}`,
+    'CLUSTER_NODE node-1',
+  ],
+  ready: /"event":"cluster usable"/,
+})
+
+async function startEtcd(lab: Lab): Promise<void> {
+  const folder = lab.directory()
+  const initial = MEMBERS.map((address, i) => `m${i}=http://${address}:2380`).join(',')
+  for (const [i, address] of MEMBERS.entries())
+    lab.server.start([
+      ...['etcd', '--name', `m${i}`, '--data-dir', join(folder, `m${i}`), '--logger', 'zap', '--log-level', 'error'],
+      ...['--listen-client-urls', `http://${address}:2379`, '--advertise-client-urls', `http://${address}:2379`],
+      ...['--listen-peer-urls', `http://${address}:2380`, '--initial-advertise-peer-urls', `http://${address}:2380`],
+      ...['--initial-cluster', initial],
+    ])
+  for (let i = 0; i < 100; i++) {
+    const { status } = lab.server.run(['etcdctl', '--endpoints', `http://${MEMBERS[0]}:2379`, 'get', 'nothing'], {
+      env: { ETCDCTL_API: '3' },
+    })
+    if (status === 0) return
+    await delay(100)
+  }
+  throw new Error('etcd does not start')
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
