@@ -71,7 +71,7 @@ export async function claimProfile(
   const claimed = await call('/v1/invitation/claim', claim)
   const refused = claimed.ok ? refusalOf(claimed.value, formatGatewayUrl(gateway)) : claimed
   if (refused !== undefined) {
-    // After any other answer, this claim may have arrived, now or in an earlier run: then it is good for this key alone.
+    // After another answer, the claim may have arrived, now or earlier: then it is good for this key alone.
     if (!refused.ok && refused.failure.code === 'INVITATION_ENDED') rmSync(file, { force: true })
     return refused
   }
