@@ -49,11 +49,12 @@ export async function buildPage(folder) {
 /** @returns the files, and what files.json says of them. */
 export async function makePage() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const [app, qrReader, rcReader, reasons] = await Promise.all([
+  const [app, qrReader, rcReader, reasons, invitation] = await Promise.all([
     bundle('page/main.tsx', { define: { 'globalThis.PAGE_VERSION': JSON.stringify(version) } }),
     bundle('page/parts/qr-reader.ts', { globalName: 'ghostportQrReader' }),
     bundle('page/parts/rc-reader.ts', { globalName: 'ghostportRcReader' }),
     bundle('page/parts/reasons.ts', { globalName: 'ghostportReasons' }),
+    bundle('page/parts/invitation.tsx', { globalName: 'ghostportInvitation' }),
   ])
   const style = await bundle('page/page.css', {})
   const openpgp = readFileSync(join(packageFolder('openpgp'), 'dist/openpgp.min.js'))
@@ -76,6 +77,7 @@ export async function makePage() {
     qrReader: addHashed('qr-reader', 'js', qrReader),
     rcReader: addHashed('rc-reader', 'js', rcReader),
     reasons: addHashed('reasons', 'js', reasons),
+    invitation: addHashed('invitation', 'js', invitation),
     // Not changed, and a file of its own: its licence (LGPL) lets everybody replace it.
     openpgp: addHashed('openpgp', 'js', openpgp),
   }

@@ -13,6 +13,7 @@ import { Door } from './views/door.tsx'
 import { Edit } from './views/edit.tsx'
 import { Home } from './views/home.tsx'
 import { Impossible } from './views/impossible.tsx'
+import { Invite } from './views/invite.tsx'
 import { Settings } from './views/settings.tsx'
 import { Trust } from './views/trust.tsx'
 import { Unlock } from './views/unlock.tsx'
@@ -26,6 +27,7 @@ const TITLES = {
   edit: 'Edit',
   settings: 'Settings',
   trust: 'Who can see what',
+  invite: 'Invitation',
 } as const
 
 export function App(): JSX.Element {
@@ -117,6 +119,8 @@ function CurrentView(): JSX.Element | null {
       return <Edit id={shown.id} />
     case 'settings':
       return <Settings />
+    case 'invite':
+      return <Invite />
     case 'home':
       return <Home />
     default:

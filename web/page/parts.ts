@@ -2,13 +2,18 @@
  * Parts of the page that are loaded only when they are used. Each is a script of the bundle that leaves one value. The
  * policy of the page allows no other script to be named: this is the only place that makes a script's address.
  */
+import type { InvitationPart } from './invitation/host.ts'
+
 declare global {
   /** Written by the build before this script. */
-  var PAGE_PARTS: { readonly [name in 'qrReader' | 'rcReader' | 'reasons' | 'openpgp']: string }
+  var PAGE_PARTS: {
+    readonly [name in 'qrReader' | 'rcReader' | 'reasons' | 'invitation' | 'openpgp']: string
+  }
   var ghostportQrReader: typeof import('./parts/qr-reader.ts') | undefined
   /** What OpenPGP.js leaves. */
   var openpgp: typeof import('openpgp') | undefined
   var ghostportReasons: typeof import('./parts/reasons.ts') | undefined
+  var ghostportInvitation: InvitationPart | undefined
   var ghostportRcReader: typeof import('./parts/rc-reader.ts') | undefined
   interface Window {
     readonly trustedTypes?: {
@@ -38,6 +43,10 @@ function ours(name: string): string {
 
 export function loadReasons(): Promise<typeof import('./parts/reasons.ts')> {
   return load(globalThis.PAGE_PARTS.reasons, () => globalThis.ghostportReasons)
+}
+
+export function loadInvitation(): Promise<InvitationPart> {
+  return load(globalThis.PAGE_PARTS.invitation, () => globalThis.ghostportInvitation)
 }
 
 export function loadQrReader(): Promise<typeof import('./parts/qr-reader.ts')> {

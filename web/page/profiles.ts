@@ -27,6 +27,8 @@ export async function unlockByPasskey(): Promise<boolean> {
 
 function show(found: readonly KeptProfile[] | undefined): boolean {
   if (found !== undefined) profiles.value = sorted(found)
+  // Somebody waits for a door that may be there now.
+  if (vault.invitations > 0) location.hash = '#/invite'
   return found !== undefined
 }
 

@@ -70,6 +70,12 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
     await gateway.close()
     return users
   }
+  // As the user that the gateway is now: a claim that cannot be written is none.
+  const writable = config.invitations === undefined ? undefined : state.value.write('invitation-check', '')
+  if (writable?.ok === false) {
+    await gateway.close()
+    return writable
+  }
   const door = await openRenewal(config, state.value, gateway, log)
   const found = serviceManager(process.env)
   const manager = found.ok ? found.value : noServiceManager

@@ -153,6 +153,8 @@ async function ask(
       return failed('it takes no invitation for this long, or its clock is wrong: 30 days are the most')
     case 429:
       return failed('it takes no more requests from here for a while')
+    case 503:
+      return failed('it cannot write into its STATE_FOLDER: a full disk, or the rights of its user')
     case 507:
       return refuse('INVITATIONS_FULL', `${formatGatewayUrl(gateway)} holds as many as it takes`)
     default:

@@ -75,14 +75,19 @@ export class HeldInvitations {
   }
 
   /** @returns `taken`: somebody else registered this name. */
-  register(id: string, key: string, until: UnixSeconds, now: UnixSeconds): 'held' | 'taken' | 'full' | 'too long' {
+  register(
+    id: string,
+    key: string,
+    until: UnixSeconds,
+    now: UnixSeconds,
+  ): 'held' | 'taken' | 'full' | 'too long' | 'not kept' {
     this.#sweep(now)
     if (until > now + LONGEST || until <= now) return 'too long'
     const before = this.#held.get(id)
     // A server that did not get the answer asks again.
     if (before !== undefined) return isKeyOf(before, key) && before.state === 'open' ? 'held' : 'taken'
     if (this.#held.size >= MOST_HELD) return 'full'
-    return this.#keep({ version: '1', id, keyHash: hashOf(key), until, state: 'open' }) ? 'held' : 'full'
+    return this.#keep({ version: '1', id, keyHash: hashOf(key), until, state: 'open' }) ? 'held' : 'not kept'
   }
 
   /**

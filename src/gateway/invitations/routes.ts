@@ -111,6 +111,8 @@ export function invitationRoutes(held: HeldInvitations, token: TokenHash, clock:
         return errorReply(507, 'full')
       case 'too long':
         return errorReply(422, 'until')
+      case 'not kept':
+        return errorReply(503, 'storage')
     }
   })
 

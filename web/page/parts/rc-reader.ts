@@ -37,3 +37,6 @@ export function readFleet(text: string): Result<readonly RcStanza[], Failure> {
 
 /** The stanzas of an `access.conf`, as a client needs them. */
 export { clientHalves as readAccess } from '../../../src/config/access/client-half.ts'
+
+// They need the same tables of settings, and are as seldom used.
+export { exportProfiles, importProfiles } from '../vault/transfer.ts'

@@ -6,10 +6,10 @@ import { decodeBase64 } from '../../../src/bytes/base64.ts'
 import { decodeText, encodeText } from '../../../src/bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import type { KeptProfile } from '../profile/kept.ts'
+import { EXPORT_KIND as KIND } from './export-kind.ts'
 import { asKept } from './read-kept.ts'
 import { keyFromPassphrase, newDerivation, seal, toText, unseal } from './sealed.ts'
 
-const KIND = 'ghostport profiles 1'
 const MOST_PROFILES = 500
 
 export async function exportProfiles(profiles: readonly KeptProfile[], passphrase: string): Promise<string> {
@@ -25,10 +25,6 @@ export async function exportProfiles(profiles: readonly KeptProfile[], passphras
     data: toText(sealed.data),
   }
   return `${JSON.stringify(file, undefined, 1)}\n`
-}
-
-export function isExport(text: string): boolean {
-  return text.includes(`"${KIND}"`)
 }
 
 /** @returns the profiles; `PROFILE_INVALID` for another passphrase, or a file that was changed. */

@@ -31,9 +31,13 @@ export type VaultState =
 export const vault = signal<VaultState>({ kind: 'loading' })
 export const idleMinutes = signal(5)
 export const passkeys = signal(0)
+/** How many invitations wait on this device, as it was unlocked. */
+export let invitations = 0
 
 const PASSPHRASE = 'ghostport vault 1 passphrase'
 const PASSKEY = 'ghostport vault 1 passkey'
+/** Ids of profiles have no colon. */
+export const INVITATION = 'invitation:'
 /** Outlives a cleared database where a browser clears only that. Holds nothing but itself. */
 const MARK = 'ghostport-has-profiles'
 export const SHORTEST_PASSPHRASE = 8
@@ -98,14 +102,25 @@ export async function unlockByPasskey(): Promise<readonly KeptProfile[] | undefi
 
 async function openWith(raw: Uint8Array<ArrayBuffer>): Promise<readonly KeptProfile[]> {
   dataKey = await importKey(raw)
-  const kept: KeptProfile[] = []
-  for (const sealed of await database.readProfiles()) {
-    const bytes = await unseal(dataKey, sealed, about(sealed.id))
-    const profile = bytes === undefined ? undefined : readKept(decodeText(bytes) ?? '')
-    if (profile !== undefined) kept.push(profile)
-  }
+  const kept = (await readAll()).flatMap(({ text }) => readKept(text) ?? [])
   publish()
   return kept
+}
+
+/** What is sealed here, with its id. Counts the invitations. */
+async function readAll(): Promise<readonly { readonly id: string; readonly text: string }[]> {
+  const all: { readonly id: string; readonly text: string }[] = []
+  for (const sealed of await database.readProfiles()) {
+    const { id } = sealed
+    const bytes = dataKey === undefined ? undefined : await unseal(dataKey, sealed, about(id))
+    if (bytes !== undefined) all.push({ id, text: decodeText(bytes) ?? '' })
+  }
+  invitations = all.filter(isInvitation).length
+  return all
+}
+
+function isInvitation({ id }: { readonly id: string }): boolean {
+  return id.startsWith(INVITATION)
 }
 
 export function lock(): void {
@@ -114,11 +129,24 @@ export function lock(): void {
 }
 
 export async function saveProfile(profile: KeptProfile): Promise<void> {
+  await save(profile.id, JSON.stringify(profile))
+}
+
+/** What is kept of an invitation is as secret as a profile, and sealed in the same way. */
+export async function saveInvitation(id: string, text: string): Promise<void> {
+  await save(INVITATION + id, text)
+}
+
+async function save(id: string, text: string): Promise<void> {
   if (dataKey === undefined) throw new Error('the vault is locked')
-  const bytes = Uint8Array.from(encodeText(JSON.stringify(profile)))
-  const sealed = await seal(dataKey, bytes, about(profile.id))
+  const bytes = Uint8Array.from(encodeText(text))
+  const sealed = await seal(dataKey, bytes, about(id))
   bytes.fill(0)
-  await database.writeProfile({ id: profile.id, ...sealed })
+  await database.writeProfile({ id, ...sealed })
+}
+
+export async function readInvitations(): Promise<readonly string[]> {
+  return (await readAll()).filter(isInvitation).map(({ text }) => text)
 }
 
 export async function deleteProfile(id: string): Promise<void> {

@@ -6,6 +6,7 @@ import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { PasteForm } from '../../shared/paste-form.tsx'
 import { Tabs } from '../../shared/tabs.tsx'
+import { invitationLink, isLink } from '../invited.ts'
 import type { RcStanza } from '../parts/rc-reader.ts'
 import { loadRcReader } from '../parts.ts'
 import { type NewProfile, newProfile } from '../profile/kept.ts'
@@ -13,7 +14,7 @@ import { type Found, MOST_CHARACTERS, readText } from '../profile/read.ts'
 import { keep } from '../profiles.ts'
 import { Camera } from '../scan/camera.tsx'
 import { codeInPicture } from '../scan/picture.ts'
-import { importProfiles, isExport } from '../vault/transfer.ts'
+import { isExport } from '../vault/export-kind.ts'
 import { go } from '../where.ts'
 import { ProfileForm } from './profile-form.tsx'
 
@@ -35,6 +36,11 @@ export function Add(): JSX.Element {
 
   const take = async (text: string) => {
     wrong.value = undefined
+    if (isLink(text)) {
+      invitationLink.value = text
+      go({ name: 'invite' })
+      return
+    }
     if (isExport(text)) {
       exported.value = text
       return
@@ -118,10 +124,7 @@ export function Add(): JSX.Element {
           </Notice>
         )}
       </div>
-      <p class="soft small">
-        A profile comes from “ghostport user add” on the server, as a QR code or as a line. fwknop’s QR codes and the
-        text of a .fwknoprc or an access.conf work too. A profile never holds a command for this device.
-      </p>
+      <p class="soft small">A profile never holds a command for this device.</p>
     </>
   )
 }
@@ -140,7 +143,7 @@ function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Ele
   return (
     <PasteForm
       text={text.value}
-      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc or an access.conf"
+      hint="ghostport://profile…, the link of an invitation, a .fwknoprc or an access.conf"
       onInput={(value) => (text.value = value)}
       onText={onText}
     />
@@ -189,6 +192,7 @@ function Import({ text }: { readonly text: string }): JSX.Element {
   const open = async (event: Event) => {
     event.preventDefault()
     busy.value = true
+    const { importProfiles } = await loadRcReader()
     const read = await importProfiles(text, passphrase.value)
     if (read.ok) {
       for (const { id, ...profile } of read.value) await keep(profile, id)

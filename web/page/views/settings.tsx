@@ -5,9 +5,9 @@ import { Choice, Field } from '../../shared/field.tsx'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice, type NoticeKind } from '../../shared/notice.tsx'
 import { setTheme, THEMES, type Theme, theme } from '../../shared/theme.ts'
+import { loadRcReader } from '../parts.ts'
 import { lock, profiles } from '../profiles.ts'
 import { passkeysPossible } from '../vault/passkey.ts'
-import { exportProfiles } from '../vault/transfer.ts'
 import {
   addPasskey,
   changePassphrase,
@@ -171,7 +171,7 @@ function Export(): JSX.Element {
   const save = async (event: Event) => {
     event.preventDefault()
     if (!isUsable(typed)) return
-    const text = await exportProfiles(profiles.value, typed.passphrase.value)
+    const text = await (await loadRcReader()).exportProfiles(profiles.value, typed.passphrase.value)
     const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
     const link = document.createElement('a')
     link.href = address

@@ -27,6 +27,8 @@ declare global {
 const scope = globalThis as unknown as WorkerScope
 const files = globalThis.CACHED
 const cacheName = globalThis.CACHE_NAME
+/** With the link of an invitation, the copy on this device starts too, and not what the server has now. */
+const PAGES: ReadonlySet<string> = new Set(['', 'index.html', 'invite'])
 const folder = new URL('./', scope.location.href).href
 
 scope.addEventListener('install', (event) => {
@@ -66,7 +68,7 @@ scope.addEventListener('fetch', (event) => {
 
 async function answer(request: Request, path: string): Promise<Response> {
   const cache = await caches.open(cacheName)
-  const kept = await cache.match(path === '' || path === 'index.html' ? './' : path)
+  const kept = await cache.match(PAGES.has(path) ? './' : path)
   if (kept !== undefined) return kept
   const fresh = await fetch(request)
   // A part that is loaded only when used, such as OpenPGP.js. Its name is that of its content.
