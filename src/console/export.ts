@@ -20,11 +20,15 @@ export function exportLine(event: KeptEvent, format: ExportFormat): string {
   return `${cells.map(cell).join(',')}\r\n`
 }
 
+/** With the wide forms of these characters, which some spreadsheets take for them. */
+const FORMULA = /(?<=^|[;\t\r\n])(?=[^\S\t\r\n]*[=+\-@\t\r＝＋－＠])/g
+
 /** RFC 4180. @returns a cell that no spreadsheet calculates. */
 export function cell(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'number') return `${value}`
   const whole = typeof value === 'string' ? value : jsonLine(value)
-  const text = /^[\s]*[=+\-@\t\r]/.test(whole) ? `'${whole}` : whole
+  // Where “;” or a tab divides cells, a comma and our quotes do not: so a cell may begin within a text.
+  const text = whole.replaceAll(FORMULA, "'")
   return /[",\r\n;]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

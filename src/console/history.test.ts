@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { NewEvent } from './event.ts'
@@ -90,6 +91,45 @@ describe('the history', () => {
     history.close()
   })
 
+  it('events that cannot be written are not read again, and the history says how many are missing', () => {
+    const path = folder()
+    const history = open(path)
+    history.append([knock(1)], place(1))
+    const other = new DatabaseSync(join(path, 'history.db'))
+    other.exec('BEGIN IMMEDIATE')
+    history.append([knock(2), knock(3)], place(3))
+    assert.match(history.problem ?? '', /cannot be written/)
+    assert.deepEqual([history.place(), history.kept], [place(3), 1])
+    other.exec('ROLLBACK')
+    other.close()
+    const kept = history.append([knock(4)], place(4))
+    assert.equal(history.problem, undefined)
+    assert.deepEqual(
+      kept.map(({ id, event, lost }) => [id, event, lost]),
+      [
+        [4, 'knock', undefined],
+        [5, 'console', 2],
+      ],
+    )
+    assert.equal(history.kept, 3)
+    history.close()
+    const again = open(path)
+    assert.deepEqual([again.kept, again.place()], [3, place(4)])
+    again.close()
+  })
+
+  it('a file of a newer version is left as it is', () => {
+    const path = folder()
+    open(path).close()
+    const newer = new DatabaseSync(join(path, 'history.db'))
+    newer.exec('PRAGMA user_version = 2')
+    const opened = History.open(path, { days: 1, events: 1_000 })
+    assert.ok(!opened.ok)
+    assert.match(opened.failure.detail, /newer/)
+    assert.deepEqual({ ...newer.prepare('PRAGMA user_version').get() }, { user_version: 2 })
+    newer.close()
+  })
+
   it('a damaged file is named, with a way on', () => {
     const path = folder()
     writeFileSync(join(path, 'history.db'), 'no database at all, but long enough to be looked at'.repeat(50))
@@ -173,6 +213,10 @@ describe('an exported cell', () => {
     ['@SUM(1)', "'@SUM(1)"],
     [' =1', "' =1"],
     ['a,b', '"a,b"'],
+    ['a;=1+1;b', `"a;'=1+1;b"`],
+    ['a\t@SUM(1)', `a\t'@SUM(1)`],
+    ['a\n=1', `"a\n'=1"`],
+    ['＝1', "'＝1"],
     ['a\nb', '"a\nb"'],
     [12, '12'],
     [undefined, ''],
@@ -180,12 +224,16 @@ describe('an exported cell', () => {
   ] as const)
     it(JSON.stringify(value) ?? 'nothing', () => assert.equal(cell(value), shown))
 
+  const anyText = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom('=', '-', '@', ';', '\t', '\r', '\n', ' ', '"', ',', 'a') }),
+  )
   it('never begins as a formula, and is one cell, for any text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText, (text) => {
         const shown = cell(text)
         const inside = shown.startsWith('"') ? shown.slice(1, -1).replaceAll('""', '"') : shown
-        assert.doesNotMatch(inside, /^\s*[=+\-@]/)
+        for (const part of inside.split(/[;\t\r\n]/)) assert.doesNotMatch(part, /^\s*[=+\-@＝＋－＠]/)
         assert.ok(
           shown.startsWith('"')
             ? !/(?<!")"(?!")/.test(shown.slice(1, -1).replaceAll('""', ''))

@@ -8,12 +8,14 @@ import { jsonLine } from '../bytes/text.ts'
 import { failureKinds } from '../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
-import { type KeptEvent, keptEvent, type NewEvent, textOf } from './event.ts'
+import { type KeptEvent, keptEvent, type NewEvent, ownEvent, textOf } from './event.ts'
 
 /** Rows of one look. Filters are applied to them, so that no question holds the process for long. */
 export const WINDOW = 5_000
 /** Rows that are removed at once. */
 const PIECE = 1_000
+/** Of the tables below. */
+const VERSION = 1
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY,
@@ -24,7 +26,7 @@ const SCHEMA = `
     json TEXT NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), server TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
-  PRAGMA user_version = 1;`
+  PRAGMA user_version = ${VERSION};`
 
 /** How far the log of the server was read: of which start of it, and up to which number. */
 export interface Place {
@@ -57,12 +59,15 @@ export class History {
   readonly #move: StatementSync
   readonly #before: StatementSync
   readonly #rows: StatementSync
-  readonly #count: StatementSync
   readonly #first: StatementSync
-  readonly #placed: StatementSync
   readonly #surplus: StatementSync
   readonly #old: StatementSync
   #last: number
+  #kept: number
+  /** In memory too: where it cannot be written, the same events are not read again and again. */
+  #place: Place | undefined
+  /** Events that could not be written, and that the history does not know. */
+  #missing = 0
   /** Why the last events were not kept. */
   problem: string | undefined
 
@@ -78,14 +83,15 @@ export class History {
       `SELECT id, at, verdict, code, source, CASE WHEN verdict IS NULL AND instr(json, '"suppressed"') THEN json END AS json
        FROM events WHERE id < ? ORDER BY id DESC LIMIT ?`,
     )
-    this.#count = database.prepare('SELECT count(*) AS kept FROM events')
     this.#first = database.prepare('SELECT id, json FROM events ORDER BY id LIMIT 1')
-    this.#placed = database.prepare('SELECT server, number FROM place')
     this.#surplus = database.prepare('DELETE FROM events WHERE id <= ?')
     this.#old = database.prepare(
       'DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, at FROM events ORDER BY id LIMIT ?) WHERE at < ?)',
     )
     this.#last = Number(database.prepare('SELECT max(id) AS last FROM events').get()?.['last'] ?? 0)
+    this.#kept = Number(database.prepare('SELECT count(*) AS kept FROM events').get()?.['kept'] ?? 0)
+    const place = database.prepare('SELECT server, number FROM place').get()
+    if (place !== undefined) this.#place = { server: String(place['server']), number: Number(place['number']) }
   }
 
   /** @param folder of the console, which only its user may write to. @returns CONFIG_UNREADABLE if it is damaged. */
@@ -94,6 +100,13 @@ export class History {
     try {
       const database = new DatabaseSync(path)
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304')
+      // Another program that looks at it may hold it for a moment.
+      database.exec('PRAGMA busy_timeout = 200')
+      const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+      if (version > VERSION)
+        return refuse('CONFIG_UNREADABLE', `${path} was written by a newer ghostport`, {
+          suggestion: `install that version again, or begin a new history: mv ${path} ${path}.old`,
+        })
       database.exec(SCHEMA)
       return ok(new History(database, bounds))
     } catch (error) {
@@ -109,7 +122,7 @@ export class History {
   }
 
   get kept(): number {
-    return Number(this.#count.get()?.['kept'] ?? 0)
+    return this.#kept
   }
 
   get oldest(): KeptEvent | undefined {
@@ -118,13 +131,30 @@ export class History {
   }
 
   place(): Place | undefined {
-    const row = this.#placed.get()
-    return row === undefined ? undefined : { server: String(row['server']), number: Number(row['number']) }
+    return this.#place
   }
 
-  /** Keeps the events and how far the log was read, in one step. They get numbers also where the disk is full. */
+  /**
+   * Keeps the events and how far the log was read, in one step. They get numbers also where the disk is full. The next
+   * ones that can be written are followed by an event that says how many are missing.
+   */
   append(events: readonly NewEvent[], place: Place): readonly KeptEvent[] {
     const kept = events.map((event) => keptEvent(++this.#last, event))
+    this.#place = place
+    if (!this.#write(events, kept, place)) {
+      this.#missing += events.length
+      return kept
+    }
+    this.#forgetSurplus()
+    const missing = this.#missing
+    if (missing === 0) return kept
+    this.#missing = 0
+    const gap = ownEvent(new Date(), `${missing} events could not be written here, and are missing`, { lost: missing })
+    return [...kept, ...this.append([gap], place)]
+  }
+
+  /** @returns whether they are written; else `problem` says why not. */
+  #write(events: readonly NewEvent[], kept: readonly KeptEvent[], place: Place): boolean {
     try {
       this.#database.exec('BEGIN IMMEDIATE')
       for (const [i, event] of events.entries()) {
@@ -134,23 +164,32 @@ export class History {
       }
       this.#move.run(place.server, place.number)
       this.#database.exec('COMMIT')
-      this.problem = undefined
-      this.#forgetSurplus()
     } catch (error) {
       this.problem = `the history cannot be written: ${systemReason(error)}`
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      return false
     }
-    return kept
+    this.problem = undefined
+    this.#kept += events.length
+    return true
   }
 
   #forgetSurplus(): void {
-    this.#surplus.run(this.#last - this.#bounds.events)
+    try {
+      this.#forgot(this.#surplus.run(this.#last - this.#bounds.events))
+    } catch (error) {
+      this.problem = `old events of the history cannot be removed: ${systemReason(error)}`
+    }
+  }
+
+  #forgot({ changes }: { readonly changes: number | bigint }): number {
+    this.#kept -= Number(changes)
+    return Number(changes)
   }
 
   /** Removes what is too old, a piece at a time. @returns whether there may be more. */
   forgetOld(now: number): boolean {
-    const { changes } = this.#old.run(PIECE, now - this.#bounds.days * 86_400_000)
-    return Number(changes) === PIECE
+    return this.#forgot(this.#old.run(PIECE, now - this.#bounds.days * 86_400_000)) === PIECE
   }
 
   /** Newest first. @param before the number that comes after all of these. */
