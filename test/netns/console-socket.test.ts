@@ -200,7 +200,7 @@ test('one that floods: most is refused, and knocks are judged as ever', { skip }
   await start()
   const answers = ask(Array.from({ length: 300 }, () => ({ ask: 'status' }))) as { done: boolean; detail?: string }[]
   assert.equal(answers.length, 300)
-  assert.ok(answers.filter(({ done }) => !done).length > 50)
+  assert.ok(answers.filter(({ done }) => !done).length > 10)
   await enter()
   assert.equal(await client.tcp(SERVER, 22), 'ssh')
 })

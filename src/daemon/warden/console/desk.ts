@@ -6,9 +6,11 @@
 import type { Stanza } from '../../../access/stanza.ts'
 import type { AuditActor, AuditEvent } from '../../../audit-log/entry.ts'
 import type { Clock } from '../../../clock.ts'
+import { monotonic } from '../../../clock.ts'
 import type { ConfigSource } from '../../../config/load.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
+import { TokenBucket } from '../../../token-bucket.ts'
 import {
   type ConsoleActor,
   type ConsoleAnswer,
@@ -24,6 +26,9 @@ import type { OwnCommands } from './own-command.ts'
 
 /** How long a question for events waits for one. */
 const WAIT_FOR_EVENTS = 15_000
+
+/** Lines of the audit log about what CONSOLE_RIGHTS refused: a console that goes on asking must not fill the disk. */
+const REFUSALS = { perSecond: 1 / 60, burst: 20 } as const
 
 export interface DeskParts {
   readonly status: () => Promise<unknown>
@@ -48,6 +53,8 @@ type UserChange = Exclude<Change, { ask: 'revoke' | 'extend' | 'reload' }>
 export class Desk {
   readonly #parts: DeskParts
   readonly #looks: Looks
+  readonly #refusals = new TokenBucket(REFUSALS, monotonic())
+  #unrecorded = 0
 
   constructor(parts: DeskParts) {
     this.#parts = parts
@@ -76,6 +83,8 @@ export class Desk {
       case 'audit':
         return await this.#look(request.ask)
       default: {
+        const right = this.#missingRight(request)
+        if (right !== undefined) return await this.#refuse(request, right)
         const changed = await this.#change(request)
         if (request.ask !== 'invite list') this.#looks.forget()
         return changed
@@ -100,12 +109,21 @@ export class Desk {
     return failure === undefined ? ran : { ok: false, failure }
   }
 
+  #missingRight({ ask }: Change): ConsoleRight | undefined {
+    const right = rightFor(ask)
+    return right === undefined || this.#parts.rights().includes(right) ? undefined : right
+  }
+
+  async #refuse({ ask, by }: Change, right: ConsoleRight): Promise<Result<never>> {
+    if (this.#refusals.take(1, monotonic())) {
+      const more = this.#unrecorded === 0 ? '' : `; ${this.#unrecorded} more refusals before it have no line`
+      this.#unrecorded = 0
+      await this.#parts.record({ by: this.#actor(by), did: `${ask}: refused`, note: `CONSOLE_RIGHTS${more}` })
+    } else this.#unrecorded++
+    return refuse('CONSOLE_REFUSED', `CONSOLE_RIGHTS does not have “${right}”`)
+  }
+
   async #change(request: Change): Promise<Result<unknown>> {
-    const right = rightFor(request.ask)
-    if (right !== undefined && !this.#parts.rights().includes(right)) {
-      await this.#parts.record({ by: this.#actor(request.by), did: `${request.ask}: refused`, note: 'CONSOLE_RIGHTS' })
-      return refuse('CONSOLE_REFUSED', `CONSOLE_RIGHTS does not have “${right}”`)
-    }
     const actor = this.#actor(request.by)
     switch (request.ask) {
       case 'revoke': {

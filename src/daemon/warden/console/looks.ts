@@ -24,6 +24,7 @@ const AUDIT_LINES = 2_000
 
 interface Kept {
   readonly answer: Promise<Result<unknown>>
+  hasBegun: boolean
   /** Undefined: it runs still. */
   until: Milliseconds | undefined
 }
@@ -41,8 +42,11 @@ export class Looks {
   look(look: Look, source: ConfigSource): Promise<Result<unknown>> {
     const kept = this.#kept.get(look)
     if (kept !== undefined && (kept.until === undefined || monotonic() < kept.until)) return kept.answer
-    const answer = this.#last.then(() => this.#run(look, source))
-    const fresh: Kept = { answer, until: undefined }
+    const answer = this.#last.then(() => {
+      fresh.hasBegun = true
+      return this.#run(look, source)
+    })
+    const fresh: Kept = { answer, hasBegun: false, until: undefined }
     this.#kept.set(look, fresh)
     this.#last = answer.then(() => {
       fresh.until = milliseconds(monotonic() + GOOD_FOR[look])
@@ -50,9 +54,9 @@ export class Looks {
     return answer
   }
 
-  /** Something was changed: what was seen before is not good any more. */
+  /** Something was changed: what was seen before is not good any more. What waits for its turn will see it. */
   forget(): void {
-    this.#kept.clear()
+    for (const [look, { hasBegun }] of this.#kept) if (hasBegun) this.#kept.delete(look)
   }
 
   #run(look: Look, source: ConfigSource): Promise<Result<unknown>> {

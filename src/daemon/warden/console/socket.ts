@@ -13,7 +13,8 @@ import { askerAt } from '../../../system/asker.ts'
 import { systemReason } from '../../../system/errno.ts'
 import { systemPath } from '../../../system/system-path.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
-import { parseConsoleRequest, rightFor } from '../../link/console-protocol.ts'
+import { milliseconds } from '../../../units.ts'
+import { type ConsoleAnswer, parseConsoleRequest, rightFor } from '../../link/console-protocol.ts'
 import { clearForSocket } from '../own-paths.ts'
 import type { Desk } from './desk.ts'
 
@@ -22,6 +23,10 @@ const MOST_CONNECTIONS = 8
 /** Requests of the console, and of these the changes. */
 const ASKED = { perSecond: 50, burst: 100 } as const
 const CHANGES = { perSecond: 1, burst: 20 } as const
+/** Before a request above the limits is answered: who asks without a pause gets few answers. */
+const REFUSED_AFTER = milliseconds(20)
+/** How long an answer may stay unread. */
+const READ_TIME = milliseconds(30_000)
 /** Lines about those who may not ask. */
 const LINES = { perSecond: 0.2, burst: 5 } as const
 
@@ -77,14 +82,25 @@ interface Limits {
   readonly changes: TokenBucket
 }
 
-/** One request after the other. */
+/** One request after the other, and the next one when the answer was taken: so unread answers do not pile up. */
 function serveOne(socket: Socket, desk: Desk, limits: Limits, refused: (text: string) => void): void {
   const gone = new AbortController()
   let text = ''
   let isBusy = false
   socket.on('close', () => gone.abort())
+  const tell = (answer: ConsoleAnswer): void => {
+    if (!socket.writable) return
+    const late = setTimeout(() => drop('the console does not read its answers'), READ_TIME)
+    // It is called, too, where the connection ends before.
+    socket.write(`${jsonLine(answer)}\n`, () => {
+      clearTimeout(late)
+      isBusy = false
+      next()
+    })
+  }
   const next = (): void => {
     const end = text.indexOf('\n')
+    if (socket.destroyed) return
     if (isBusy || end < 0) {
       if (end < 0 && text.length > LONGEST_LINE) drop('a line of the console is too long')
       return
@@ -96,21 +112,13 @@ function serveOne(socket: Socket, desk: Desk, limits: Limits, refused: (text: st
       drop('the console sent what is no request')
       return
     }
+    isBusy = true
     const isChange = rightFor(request.ask) !== undefined
     if (!limits.asked.take(1, monotonic()) || (isChange && !limits.changes.take(1, monotonic()))) {
-      socket.write(`${jsonLine({ done: false, code: 'CONSOLE_REFUSED', detail: 'too many requests' })}\n`)
-      next()
+      setTimeout(() => tell({ done: false, code: 'CONSOLE_REFUSED', detail: 'too many requests' }), REFUSED_AFTER)
       return
     }
-    isBusy = true
-    desk.answer(request, gone.signal).then(
-      (answer) => {
-        isBusy = false
-        if (socket.writable) socket.write(`${jsonLine(answer)}\n`)
-        next()
-      },
-      () => drop('a request of the console failed'),
-    )
+    desk.answer(request, gone.signal).then(tell, () => drop('a request of the console failed'))
   }
   const drop = (why: string): void => {
     refused(why)
