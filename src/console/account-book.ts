@@ -63,12 +63,15 @@ export class AccountBook {
   }
 
   /** Changes one account. USER_UNKNOWN if it is gone; what `change` refuses. */
-  changeOne(name: string, change: (account: Account) => Result<Account>): Promise<Result<Account>> {
+  changeOne(
+    name: string,
+    change: (account: Account, all: readonly Account[]) => Result<Account>,
+  ): Promise<Result<Account>> {
     return this.change((accounts) => {
       const at = accounts.findIndex((one) => one.name === name)
       const found = accounts[at]
       if (found === undefined) return refuse('USER_UNKNOWN', `there is no account “${name}”`)
-      const changed = change(found)
+      const changed = change(found, accounts)
       return changed.ok ? ok([accounts.with(at, changed.value), changed.value] as const) : changed
     })
   }

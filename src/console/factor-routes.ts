@@ -202,16 +202,16 @@ function passkeyRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper, cha
         )
         if (made === undefined)
           return refusal(400, 'PASSKEY_REFUSED', 'The browser gave no passkey that can be used here.')
-        const accounts = book.read()
-        if (!accounts.ok) return failureReply(accounts.failure)
-        // Another account's: then its passkey would log in to this one.
-        if (accounts.value.some(({ passkeys }) => passkeys.some((one) => one.id === made.id)))
-          return refusal(400, 'PASSKEY_REFUSED', 'This passkey is known already.')
-        const changed = await book.changeOne(account.name, (one) =>
-          one.passkeys.length >= MOST_PASSKEYS
+        let isKnown = false
+        const changed = await book.changeOne(account.name, (one, all) => {
+          // Another account's, too: then its passkey would log in to this one.
+          isKnown = all.some(({ passkeys }) => passkeys.some((known) => known.id === made.id))
+          if (isKnown) return refuse('VALUE_INVALID', 'this passkey is known already')
+          return one.passkeys.length >= MOST_PASSKEYS
             ? refuse('VALUE_INVALID', `an account has at most ${MOST_PASSKEYS} passkeys`)
-            : ok({ ...one, passkeys: [...one.passkeys, { ...made, name, added: clock.now() }] }),
-        )
+            : ok({ ...one, passkeys: [...one.passkeys, { ...made, name, added: clock.now() }] })
+        })
+        if (isKnown) return refusal(400, 'PASSKEY_REFUSED', 'This passkey is known already.')
         if (!changed.ok) return failureReply(changed.failure)
         session.steppedUp(monotonic())
         tell('passkey added', account.name)

@@ -1,6 +1,6 @@
 /** What was: the history by pages, as a file, and refusals over time. */
 import { setImmediate } from 'node:timers/promises'
-import { type HttpReply, type HttpRequest, jsonReply, type Route } from '../http-server/route.ts'
+import { type HttpReply, type HttpRequest, Incomplete, jsonReply, type Route } from '../http-server/route.ts'
 import { refusal } from './answers.ts'
 import { CSV_HEAD, type ExportFormat, exportLine } from './export.ts'
 import type { Asking, Gatekeeper } from './gatekeeper.ts'
@@ -10,6 +10,8 @@ import { FILTER_FIELDS, fits, pageOf, readFilter, sumRefusals } from './history-
 const MOST_EVENTS = 500
 const USUAL_EVENTS = 100
 const MOST_EXPORTS = 2
+/** How long a visitor may take to read one piece. */
+const READ_TIME = 30_000
 /** Events that are written at once. */
 const PIECE = 200
 const MOST_STEPS = 1_000
@@ -47,7 +49,7 @@ export function historyRoutes(history: () => History, gate: Gatekeeper): readonl
       async stream(write) {
         exports++
         try {
-          await writeAll(write, format)
+          await writeAll((text) => untilRead(write(text), session.signal), format)
         } catch (error) {
           // The page may leave at any time.
           if (!signal.aborted) throw error
@@ -59,7 +61,8 @@ export function historyRoutes(history: () => History, gate: Gatekeeper): readonl
     async function writeAll(write: (text: string) => Promise<void>, as: ExportFormat): Promise<void> {
       if (as === 'csv') await write(CSV_HEAD)
       let before = Number.MAX_SAFE_INTEGER
-      while (!signal.aborted && gate.isGood(session)) {
+      for (;;) {
+        if (signal.aborted || !gate.isGood(session)) throw new Incomplete('the session has ended')
         const rows = history().eventsBefore(before, WINDOW)
         const found = rows.filter((event) => fits(event, filter ?? {}))
         for (let at = 0; at < found.length; at += PIECE)
@@ -98,6 +101,23 @@ export function historyRoutes(history: () => History, gate: Gatekeeper): readonl
     gate.get('/v1/history/export', 'viewer', exported, { query: [...FILTER_FIELDS, 'format'] }),
     gate.get('/v1/refusals', 'viewer', refusals, { query: ['from', 'to', 'step'] }),
   ]
+}
+
+/** @throws Incomplete where it is not read in time, or the session ends meanwhile. */
+async function untilRead(written: Promise<void>, session: AbortSignal): Promise<void> {
+  let stop = (): void => {}
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(new Incomplete('the visitor does not read, or has logged out'))
+  })
+  const late = setTimeout(stop, READ_TIME)
+  session.addEventListener('abort', stop)
+  try {
+    if (session.aborted) stop()
+    await Promise.race([written, stopped])
+  } finally {
+    clearTimeout(late)
+    session.removeEventListener('abort', stop)
+  }
 }
 
 /** @returns undefined for a text that is no whole number. */

@@ -7,7 +7,7 @@ import { mapped, type Reader, record, text } from '../json-reader.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { mayAct } from './account.ts'
 import { failureReply, refusal } from './answers.ts'
-import type { Gatekeeper } from './gatekeeper.ts'
+import type { Gatekeeper, Needs } from './gatekeeper.ts'
 import type { ServerLine } from './server-line.ts'
 import type { ServerWatch } from './server-watch.ts'
 import {
@@ -40,7 +40,7 @@ const USUAL_ENTRIES = 100
 /** How long a list of invitations is shown, and how long it is not asked for where it was refused. */
 const GOOD_FOR = milliseconds(5_000)
 const REFUSED_FOR = milliseconds(60_000)
-/** Keys and invitations. */
+/** What gives somebody access: keys, invitations, and a user that was disabled, perhaps because its keys were stolen. */
 const STEP_UP = { stepUp: true } as const
 
 export interface UserParts {
@@ -64,9 +64,13 @@ export function userRoutes({ line, looks, watch, wall }: UserParts, gate: Gateke
     invited.forget()
     return reply
   }
-  const ofUser = (path: 'disable' | 'enable' | 'remove'): Route =>
-    gate.post(`/v1/users/${path}`, 'administrator', readName, ({ body }, { by }) =>
-      change({ ask: `user ${path}`, name: body.name, by }, changedUserAnswer),
+  const ofUser = (path: 'disable' | 'enable' | 'remove', needs: Needs = {}): Route =>
+    gate.post(
+      `/v1/users/${path}`,
+      'administrator',
+      readName,
+      ({ body }, { by }) => change({ ask: `user ${path}`, name: body.name, by }, changedUserAnswer),
+      needs,
     )
 
   return [
@@ -91,7 +95,7 @@ export function userRoutes({ line, looks, watch, wall }: UserParts, gate: Gateke
       STEP_UP,
     ),
     ofUser('disable'),
-    ofUser('enable'),
+    ofUser('enable', STEP_UP),
     ofUser('remove'),
     gate.post(
       '/v1/invitations',

@@ -14,7 +14,7 @@ import { headerOf, type JudgedRequest, judgeRequest, type Refusal, type RequestR
 import type { HttpLimits } from './limits.ts'
 import { readBody } from './request-body.ts'
 import { type Head, judgeHead } from './request-head.ts'
-import { errorReply, type HttpReply, type Route, RouteTable } from './route.ts'
+import { errorReply, type HttpReply, Incomplete, type Route, RouteTable } from './route.ts'
 import { NOTHING, type PagePermissions, securityHeaders } from './security-headers.ts'
 import { RateLimit, sourceOf, Tally } from './sources.ts'
 
@@ -222,7 +222,8 @@ export class Front {
     try {
       await stream((text) => taken(response, text))
     } catch (error) {
-      if (!response.destroyed) this.#options.onFault(error)
+      if (!response.destroyed && !(error instanceof Incomplete)) this.#options.onFault(error)
+      response.destroy()
     }
     if (response.destroyed) return
     // The visitor may have stopped reading long before.

@@ -31,9 +31,15 @@ export interface HttpReply {
   readonly body?: string | Uint8Array
   /** Done once the answer is with the system, or cannot be delivered any more: nothing of it can show in its time. */
   readonly afterwards?: () => void
-  /** In place of `body`: an answer that goes on (`text/event-stream`). It ends when this returns. */
+  /**
+   * In place of `body`: an answer that goes on (`text/event-stream`). It ends when this returns. Where it throws, the
+   * connection is cut: a visitor must not take a part for the whole. {@link Incomplete} is not logged as a fault.
+   */
   readonly stream?: (write: (text: string) => Promise<void>) => Promise<void>
 }
+
+/** A stream ends before its end, and nothing is wrong here: the visitor does not read, or may not read on. */
+export class Incomplete extends Error {}
 
 /** A body that a route takes. */
 export type BodyRule<Body> =

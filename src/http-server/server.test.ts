@@ -10,7 +10,7 @@ import { record, text } from '../json-reader.ts'
 import { parseNetwork } from '../packet/address.ts'
 import { milliseconds } from '../units.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { jsonReply, type Route, route } from './route.ts'
+import { Incomplete, jsonReply, type Route, route } from './route.ts'
 import { type HttpServer, type HttpServerOptions, openHttpServer } from './server.ts'
 
 const limits: HttpLimits = {
@@ -80,6 +80,20 @@ const routes: readonly Route[] = [
       headers: { 'content-type': 'text/event-stream' },
       async stream(write) {
         for (let i = 0; !signal.aborted && i < 3; i++) await write(`data: ${i}\n\n`)
+      },
+    }),
+  }),
+  route({
+    method: 'GET',
+    path: '/part',
+    from: 'own',
+    body: { kind: 'none' },
+    handle: () => ({
+      status: 200,
+      async stream(write) {
+        await write('a part')
+        await delay(50)
+        throw new Incomplete('of the whole')
       },
     }),
   }),
@@ -318,6 +332,14 @@ describe('requests', { concurrency: 1 }, () => {
 
   it('events come as a stream', async () => {
     assert.match(await raw(server, get('/events')), /data: 0\n\n[\s\S]*data: 2\n\n/)
+  })
+
+  it('a stream that breaks off is cut: nobody takes a part for the whole', async () => {
+    const before = faults.length
+    const answer = await raw(server, get('/part'))
+    assert.match(answer, /a part/)
+    assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/)
+    assert.equal(faults.length, before)
   })
 
   it('a slow request ends: nothing at all, half a head, half a body, a byte now and then', async () => {

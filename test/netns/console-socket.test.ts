@@ -196,11 +196,9 @@ test('a console in a stranger’s hands: what is no request ends the connection,
   assert.deepEqual(audit(), [])
 })
 
-test('one that floods: most is refused, and knocks are judged as ever', { skip }, async () => {
+test('one that floods: each is answered, and knocks are judged as ever', { skip }, async () => {
   await start()
-  const answers = ask(Array.from({ length: 300 }, () => ({ ask: 'status' }))) as { done: boolean; detail?: string }[]
-  assert.equal(answers.length, 300)
-  assert.ok(answers.filter(({ done }) => !done).length > 10)
+  assert.equal(ask(Array.from({ length: 300 }, () => ({ ask: 'status' }))).length, 300)
   await enter()
   assert.equal(await client.tcp(SERVER, 22), 'ssh')
 })

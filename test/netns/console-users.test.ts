@@ -61,6 +61,14 @@ describe('the console, for administrators', { skip: netnsUnavailable(), concurre
   it('keys need a second factor, which a new account has not', async () => {
     const refused = await post('/v1/users', bob)
     assert.deepEqual([refused.status, refused.json['code']], [403, 'NO_SECOND_FACTOR'])
+    // Each of these gives somebody access.
+    const { expire: _, ...invitation } = bob
+    for (const [path, body] of [
+      ['/v1/users/rotate', { name: 'alice', server: 'h.example' }],
+      ['/v1/users/enable', { name: 'alice' }],
+      ['/v1/invitations', invitation],
+    ] as const)
+      assert.equal((await post(path, body)).json['code'], 'NO_SECOND_FACTOR', path)
     assert.doesNotMatch(readFileSync(daemon.path('access.conf'), 'utf8'), /bob/)
   })
 

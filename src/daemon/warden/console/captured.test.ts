@@ -15,12 +15,25 @@ import type { OwnCommands } from './own-command.ts'
 import { serveConsole } from './socket.ts'
 
 const log = { write: () => {} }
-const folder = mkdtempSync(join(tmpdir(), 'ghostport-captured-'))
 const closing: (() => void)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
-  rmSync(folder, { recursive: true, force: true })
 })
+
+/** A connection to a socket that this desk answers. */
+async function asking(served: Desk): Promise<Socket> {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-captured-'))
+  const path = join(folder, 'console.sock')
+  const opened = await serveConsole(path, process.getuid?.() ?? 0, served, log)
+  assert.ok(opened.ok, JSON.stringify(opened))
+  const socket = connect(path)
+  closing.push(
+    opened.value,
+    () => socket.destroy(),
+    () => rmSync(folder, { recursive: true }),
+  )
+  return socket
+}
 
 const BY = { name: 'ada' }
 const COMMANDS = {
@@ -49,16 +62,11 @@ function desk(parts: Partial<DeskParts>): Desk {
 
 it('answers that are not read are not made', async () => {
   let made = 0
-  const path = join(folder, 'console.sock')
   const status = async () => {
     made++
     return 'x'.repeat(1_000_000)
   }
-  const served = await serveConsole(path, process.getuid?.() ?? 0, desk({ status }), log)
-  assert.ok(served.ok, JSON.stringify(served))
-  closing.push(served.value)
-  const socket: Socket = connect(path)
-  closing.push(() => socket.destroy())
+  const socket = await asking(desk({ status }))
   socket.write('{"ask":"status"}\n'.repeat(50))
   await delay(500)
   assert.ok(made >= 1 && made <= 3, `${made} answers`)
@@ -66,6 +74,21 @@ it('answers that are not read are not made', async () => {
   socket.on('data', (chunk) => (read += chunk.length))
   while (read < 50_000_000) await delay(20)
   assert.equal(made, 50)
+})
+
+it('above 50 a second, requests are refused, and a refusal takes its time', async () => {
+  let made = 0
+  const socket = await asking(desk({ uses: () => made++ }))
+  const began = performance.now()
+  let answers = ''
+  socket.setEncoding('utf8').on('data', (chunk) => (answers += chunk))
+  socket.write('{"ask":"uses"}\n'.repeat(200))
+  while (answers.split('\n').length <= 200) await delay(10)
+  const seconds = (performance.now() - began) / 1000
+  const refused = answers.split('too many requests').length - 1
+  assert.equal(made + refused, 200)
+  assert.ok(made <= 101 + 50 * seconds, `${made} in ${seconds} s`)
+  assert.ok(seconds >= refused * 0.018, `${refused} refusals in ${seconds} s`)
 })
 
 it('what CONSOLE_RIGHTS refuse: the first have a line, later ones are counted, and no program runs again', async () => {
