@@ -1,6 +1,7 @@
 /** What was: the history by pages, as a file, and refusals over time. */
 import { setImmediate } from 'node:timers/promises'
 import { type HttpReply, type HttpRequest, Incomplete, jsonReply, type Route } from '../http-server/route.ts'
+import { milliseconds } from '../units.ts'
 import { refusal } from './answers.ts'
 import { CSV_HEAD, type ExportFormat, exportLine } from './export.ts'
 import type { Asking, Gatekeeper } from './gatekeeper.ts'
@@ -11,7 +12,7 @@ const MOST_EVENTS = 500
 const USUAL_EVENTS = 100
 const MOST_EXPORTS = 2
 /** How long a visitor may take to read one piece. */
-const READ_TIME = 30_000
+const READ_TIME = milliseconds(30_000)
 /** Events that are written at once. */
 const PIECE = 200
 const MOST_STEPS = 1_000

@@ -40,7 +40,7 @@ const USUAL_ENTRIES = 100
 /** How long a list of invitations is shown, and how long it is not asked for where it was refused. */
 const GOOD_FOR = milliseconds(5_000)
 const REFUSED_FOR = milliseconds(60_000)
-/** What gives somebody access: keys, invitations, and a user that was disabled, perhaps because its keys were stolen. */
+/** What gives access: keys, invitations, and enabling a user, who perhaps was disabled because its keys were stolen. */
 const STEP_UP = { stepUp: true } as const
 
 export interface UserParts {
