@@ -22,13 +22,16 @@ interface Row {
   readonly until: UnixSeconds
   /** The last knock with these keys, as far as the running server knows. */
   readonly lastKnock: { readonly time: string; readonly source: string; readonly code?: string } | null
-  /** Who claimed, by the gateway’s word. */
-  readonly claim: { readonly fingerprint: string; readonly at: UnixSeconds; readonly from: string | null } | null
+  /**
+   * Who claimed, by the gateway’s word. Without the digits: who has them from here, as a program, could confirm a
+   * device that nobody compared.
+   */
+  readonly claim: { readonly at: UnixSeconds; readonly from: string | null } | null
 }
 
 function claimIn(at: AtGateway | undefined): Row['claim'] {
   if (at === undefined || !('device' in at)) return null
-  return { fingerprint: at.fingerprint, at: at.at, from: at.from ?? null }
+  return { at: at.at, from: at.from ?? null }
 }
 
 export async function listAll(given: Given, terminal: Terminal): Promise<Outcome> {
