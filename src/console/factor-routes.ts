@@ -128,7 +128,7 @@ function stepUpRoutes({ book, login, clock }: FactorParts, gate: Gatekeeper, cha
   ]
 }
 
-function totpRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper): readonly Route[] {
+function totpRoutes({ book, clock, sessions, tell }: FactorParts, gate: Gatekeeper): readonly Route[] {
   /** Secrets that wait for their first code. They go with their session. */
   const waiting = new WeakMap<Session, Uint8Array>()
   return [
@@ -160,9 +160,10 @@ function totpRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper): reado
       '/v1/account/totp/remove',
       'viewer',
       readNothing,
-      async (_request, { account }) => {
+      async (_request, { account, token }) => {
         const changed = await book.changeOne(account.name, ({ totp: _, ...one }) => ok(one))
         if (!changed.ok) return failureReply(changed.failure)
+        sessions.endOthers(account, token)
         tell('app for codes removed', account.name)
         return jsonReply(200, { account: accountAnswer(changed.value) })
       },
@@ -171,7 +172,11 @@ function totpRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper): reado
   ]
 }
 
-function passkeyRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper, challenges: Challenges): readonly Route[] {
+function passkeyRoutes(
+  { book, clock, sessions, tell }: FactorParts,
+  gate: Gatekeeper,
+  challenges: Challenges,
+): readonly Route[] {
   const use = ({ account }: Asking): ChallengeUse => ({ use: 'register', account: account.id })
   return [
     gate.post('/v1/account/passkeys/options', 'viewer', readNothing, (request, asking) => {
@@ -223,13 +228,14 @@ function passkeyRoutes({ book, clock, tell }: FactorParts, gate: Gatekeeper, cha
       '/v1/account/passkeys/remove',
       'viewer',
       readPasskeyId,
-      async ({ body }, { account }) => {
+      async ({ body }, { account, token }) => {
         const changed = await book.changeOne(account.name, (one) =>
           one.passkeys.some(({ id }) => id === body.id)
             ? ok({ ...one, passkeys: one.passkeys.filter(({ id }) => id !== body.id) })
             : refuse('USER_UNKNOWN', 'there is no such passkey'),
         )
         if (!changed.ok) return failureReply(changed.failure)
+        sessions.endOthers(account, token)
         tell('passkey removed', account.name)
         return jsonReply(200, { account: accountAnswer(changed.value) })
       },

@@ -110,6 +110,12 @@ export class Sessions {
     this.#remove(hashSecret(token))
   }
 
+  /** The other sessions of an account: a factor of theirs was taken away. @param token of the one that goes on. */
+  endOthers(account: Account, token: string): void {
+    const kept = hashSecret(token)
+    for (const [key, { accountId }] of this.#sessions) if (accountId === account.id && key !== kept) this.#remove(key)
+  }
+
   /** Forgets those that have ended by themselves. */
   sweep(now: Milliseconds): void {
     for (const [key, session] of this.#sessions) if (now >= session.endsAt) this.#remove(key)
