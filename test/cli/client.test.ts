@@ -136,7 +136,7 @@ describe('ghostport client add', () => {
       'the link of an invitation',
       ['client', 'add'],
       'ghostport://invite/1#00',
-      /link of an invitation.*perhaps: on the server: ghostport invite claim/,
+      /claimed on the server itself.*perhaps: ask the administrator to run “ghostport invite claim” there/,
     ],
     [
       'half a line',

@@ -1,3 +1,0 @@
-import { describePolicy } from './policy.ts'
-
-describePolicy('bookworm', 'short')
