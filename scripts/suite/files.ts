@@ -16,7 +16,7 @@ export interface Batch {
 const HEAVY = /^(test\/(netns|host|packages|interop|browser|web|cli|story|tools|upstream)|bench)\//
 // Measured: these use less than a quarter of a processor. Together they take as long as each of the other lanes.
 const PATIENT =
-  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables|interface-checks|nothing-received)|interop\/client-ssh|host\/policy)\.test\.ts$/
+  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables|interface-checks|nothing-received)|interop\/client-ssh)\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = /^test\/[a-z]+\/full\//
 

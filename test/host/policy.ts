@@ -13,13 +13,8 @@ import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../
 import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
 import { opensToKnocks, rebootAndWait, shutToStrangers } from './traffic.ts'
 
-/** @param length `short`: what each run of all tests has time for. */
-export function describePolicy(debian: DebianName, length: 'short' | 'long'): void {
+export function describePolicy(debian: DebianName): void {
   describe(`the policy of a host, on ${debian}`, { skip: hostLabUnavailable() }, () => {
-    /** Takes a minute or more. */
-    const long = (name: string, test: () => Promise<void>): void => {
-      if (length === 'long') it(name, test)
-    }
     let lab: HostLab
     let session: Session
 
@@ -107,7 +102,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(must('ls /run/ghostport-policy /etc/ghostport 2>/dev/null; true'), '')
     })
 
-    long('is taken back by a reboot while it is not confirmed', async () => {
+    it('is taken back by a reboot while it is not confirmed', async () => {
       const knocked = await knockedSession()
       await knocked.must('ghostport policy install')
       assert.equal(await isOpen(), false)
@@ -126,7 +121,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(must('systemctl list-units --all --no-pager "ghostport-undo*" --no-legend').trim(), '')
     })
 
-    long('is taken back, or installed by a second run, where the first was killed at any moment', async () => {
+    it('is taken back, or installed by a second run, where the first was killed at any moment', async () => {
       const knocked = await knockedSession()
       for (const seconds of [0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.5, 2]) {
         await knocked.run(`timeout -s KILL ${seconds} ghostport policy install --revert-after 30`)
@@ -210,18 +205,18 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       await opensToKnocks(lab)
     })
 
-    long('is there before the network at each boot, also beside nftables.service', async () => {
+    it('is there before the network at each boot, also beside nftables.service', async () => {
       for (const command of ['disable', 'enable']) {
         must(`systemctl ${command} nftables`)
         await shutWhileItBoots(lab)
       }
     })
 
-    long('shows no open port to nmap, of all there are, over IPv4 and IPv6', async () => {
+    it('shows no open port to nmap, of all there are, over IPv4 and IPv6', async () => {
       await allPortsAreShut(lab)
     })
 
-    long('goes back to the confirmed one where a change of it is not confirmed', async () => {
+    it('goes back to the confirmed one where a change of it is not confirmed', async () => {
       const knocked = await knockedSession()
       await knocked.must('ghostport policy install --allow tcp/22 --revert-after 30')
       assert.equal(await isOpen(), true)
@@ -259,7 +254,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.match(shown, /policy remove {2}by uid 0[\s\S]*- .*policy drop/)
     })
 
-    long('is refused beside ufw, with what to do there', async () => {
+    it('is refused beside ufw, with what to do there', async () => {
       must('ufw allow 22/tcp && ufw --force enable')
       const { status, stdout, stderr } = lab.console('ghostport policy install --allow tcp/80')
       assert.equal(status, 78)

@@ -1,3 +1,3 @@
-import { describeGate } from './gate.ts'
+import { describeGate } from '../gate.ts'
 
 describeGate('bookworm')

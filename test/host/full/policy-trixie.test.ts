@@ -1,3 +1,3 @@
 import { describePolicy } from '../policy.ts'
 
-describePolicy('trixie', 'long')
+describePolicy('trixie')
