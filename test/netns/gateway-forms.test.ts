@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, dropByDefault, ghostportCommand, keys, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 
@@ -88,41 +89,45 @@ describe('the forms in text browsers', { skip: netnsUnavailable(), concurrency: 
     assert.equal(granted['user'], 'form-ada')
   })
 
-  /** Presses the keys that a person would: Tab goes to the next field, Return edits it or presses the button. */
+  /**
+   * Presses the keys that a person would: Tab goes to the next field, Return edits it or presses the button. It waits for
+   * each page, as a person does.
+   */
   async function browse(code: string): Promise<string> {
     const home = join(folder, 'home')
     mkdirSync(home, { recursive: true })
     const w3m =
       'w3m -o ssl_verify_server=0 -o use_cookie=1 -o accept_cookie=1 -o auto_image=0 https://gate.example/form'
-    const keysOf = (text: string): string => `sleep 0.8; printf '${text}'; `
-    const field = (text: string): string => `${keysOf('\\t')}${keysOf('\\r')}${keysOf(`${text}\\r`)}`
-    const typed = [
-      'sleep 3; ',
-      field('ada'),
-      field(PASSWORD),
-      field(code),
-      keysOf('\\t'),
-      keysOf('\\r'),
-      'sleep 3; ',
-      keysOf('\\t'),
-      keysOf('\\r'),
-      'sleep 2; ',
-      keysOf('\\t'),
-      keysOf('\\t'),
-      keysOf('\\r'),
-      'sleep 2; ',
-      keysOf('q'),
-      keysOf('y'),
-    ].join('')
     // A name, as visitors have it.
     writeFileSync(join(folder, 'hosts'), '127.0.0.1 localhost\n10.9.1.2 gate.example\n')
-    const script = `mount --bind ${folder}/hosts /etc/hosts && (${typed}) | script -qec "${w3m}" /dev/null`
+    const script = `mount --bind ${folder}/hosts /etc/hosts && script -qec "${w3m}" /dev/null`
     const env = { HOME: home, TERM: 'xterm', LINES: '40', COLUMNS: '120', LC_ALL: 'C.UTF-8' }
     const words = Object.entries(env).map((it) => it.join('='))
-    const { stdout } = visitor.run(['unshare', '-m', 'env', ...words, 'bash', '-c', script], {
-      timeoutMs: 90_000,
-    })
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: of the terminal
-    return stdout.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-B]|\x1b[=>]/g, '')
+    const program = visitor.start(['unshare', '-m', 'env', ...words, 'bash', '-c', script])
+    const screen = (): string =>
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: of the terminal
+      program.output.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][0-9A-B]|\x1b[=>]/g, '')
+    const page = async (what: RegExp, from = 0): Promise<void> => {
+      for (const deadline = performance.now() + 30_000; !what.test(screen().slice(from)); await delay(50))
+        assert.ok(performance.now() < deadline, `no ${what}:\n${screen()}`)
+    }
+    const press = async (...keys: readonly string[]): Promise<void> => {
+      for (const key of keys) {
+        program.child.stdin.write(key)
+        await delay(600)
+      }
+    }
+    await page(/Log in to knock/)
+    for (const text of ['ada', PASSWORD, code]) await press('\t', '\r', `${text}\r`)
+    await press('\t', '\r')
+    await page(/Hello, ada/)
+    await press('\t', '\r')
+    await page(/Open until 20[0-9-]+T/)
+    const opened = screen().length
+    await press('\t', '\t', '\r')
+    await page(/Log in to knock/, opened)
+    await press('q', 'y')
+    await program.end()
+    return screen()
   }
 })
