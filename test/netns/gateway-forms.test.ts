@@ -45,7 +45,7 @@ describe('the forms in text browsers', { skip: netnsUnavailable(), concurrency: 
       'TARGET office 10.9.0.2',
       `STATE_FOLDER ${join(folder, 'state')}`,
       'USER nobody',
-      'RECEIPT_WAIT 500',
+      'RECEIPT_WAIT 3000',
       'FORMS Y',
     ]
     writeFileSync(join(folder, 'gateway.conf'), `${lines.join('\n')}\n`)

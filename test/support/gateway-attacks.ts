@@ -65,7 +65,7 @@ export function describeAttacks(seconds: number): void {
         'TARGET office 10.9.0.2',
         `STATE_FOLDER ${join(folder, 'state')}`,
         'USER nobody',
-        'RECEIPT_WAIT 1500',
+        'RECEIPT_WAIT 4000',
         `CONNECTIONS ${CONNECTIONS}`,
         // Many sources can use up what a target may get; docs/THREAT-MODEL.md says so.
         'KNOCKS_PER_TARGET 2000',

@@ -66,7 +66,7 @@ describe('through the gateway', { skip }, () => {
         `TARGET office ${SERVER}:62201`,
         `TARGET old ${FWKNOP}:62201`,
         `STATE_FOLDER ${join(folder, 'state')}`,
-        'RECEIPT_WAIT 500',
+        'RECEIPT_WAIT 1500',
         'USER nobody',
         '',
       ].join('\n'),
