@@ -177,6 +177,8 @@ describe('through the gateway', { skip }, () => {
   }
 
   it('“Extend” prolongs, and “Close now” shuts the door, each with proof', async () => {
+    // What another stanza opened for this client would keep the door open.
+    server?.run(ghostportCommand('revoke', CLIENT, '--socket', daemon.path('state/control.sock')))
     await using page = await openPage(chromium.browser, 'https://gate.example/')
     const { tab } = page
     await start(tab)

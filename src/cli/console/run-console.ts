@@ -10,7 +10,9 @@ import type { Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
 import { closeMemory } from '../../system/privilege.ts'
+import { returnMemory } from '../../system/return-memory.ts'
 import { StateFolder } from '../../system/state-folder.ts'
+import { staySmall } from '../../system/stay-small.ts'
 import { milliseconds } from '../../units.ts'
 import { builtPage } from '../built-page.ts'
 import type { Outcome } from '../command.ts'
@@ -66,6 +68,8 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
   const manager = found.ok ? found.value : noServiceManager
   tellStart(log, read, opened.value, bundle)
   manager.ready('the console answers')
+  returnMemory()
+  staySmall('console')
   await new Promise<void>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.once(signal, () => {
