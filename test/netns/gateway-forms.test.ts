@@ -90,8 +90,8 @@ describe('the forms in text browsers', { skip: netnsUnavailable(), concurrency: 
   })
 
   /**
-   * Presses the keys that a person would: Tab goes to the next field, Return edits it or presses the button. It waits for
-   * each page, as a person does.
+   * Presses the keys that a person would: Tab goes to the next field, Return edits it or presses the button. It waits
+   * for each page, as a person does.
    */
   async function browse(code: string): Promise<string> {
     const home = join(folder, 'home')
