@@ -36,7 +36,9 @@ export function Trust(): JSX.Element {
           <div class="fact">
             <dt>SHA-256</dt>
             <dd class="address small" data-bundle={typeof bundle === 'object' ? bundle.bundle : undefined}>
-              {bundle === 'asking' ? '·'.repeat(64) : (bundle?.bundle ?? 'a page from a file cannot read its own files')}
+              {bundle === 'asking'
+                ? '·'.repeat(64)
+                : (bundle?.bundle ?? 'a page from a file cannot read its own files')}
             </dd>
           </div>
         </dl>
