@@ -1,18 +1,16 @@
 /** nodes.conf on this host: where it is, and how a command changes it. One command at a time. */
-import { existsSync, realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { changedText } from '../../audit-log/changed-lines.ts'
 import { loadServerConfig } from '../../config/load.ts'
 import { type NodeList, parseNodesConf } from '../../config/nodes/nodes-conf.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
 import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
 import { systemPath } from '../../system/system-path.ts'
-import { milliseconds } from '../../units.ts'
 import { recorded } from '../recorded.ts'
 import { configFiles, DEFAULT_CONFIG, fromHere } from '../server/config-source.ts'
+import { lockConfigFile } from '../server/lock-config-file.ts'
 
 export const nodesFileOption = {
   'nodes-file': { value: 'FILE', help: 'the list of nodes (nodes.conf beside access.conf)' },
@@ -61,9 +59,6 @@ function auditLogOf(given: NodesGiven): string | undefined {
   return config.ok ? config.value.config.auditLog : undefined
 }
 
-const LOCK_TIME = milliseconds(5000)
-const LOCK_PAUSE = milliseconds(50)
-
 /**
  * @param edit gets what the file says now. Its text is read again before it is written.
  * @returns what the file says then; FILE_BUSY if another command holds it for too long; AUDIT_FAILED if this host has a
@@ -76,7 +71,7 @@ export async function changeNodes(
 ): Promise<Result<NodesFile, Failure>> {
   const path = nodesPath(given)
   if (!path.ok) return path
-  const locked = await lockFor(path.value)
+  const locked = await lockConfigFile(path.value)
   if (!locked.ok) return locked
   try {
     const before = readNodes(given)
@@ -94,20 +89,5 @@ export async function changeNodes(
     return written.ok ? ok({ file, text: text.value, ...parsed.value }) : written
   } finally {
     locked.value.release()
-  }
-}
-
-async function lockFor(named: string): Promise<Result<InstanceLock, Failure>> {
-  const file = existsSync(systemPath(named)) ? realpathSync(named) : named
-  const path = join(dirname(file), `.${basename(file)}.lock`)
-  for (const until = performance.now() + LOCK_TIME; ; ) {
-    const lock = acquireInstanceLock(path)
-    if (lock.ok) return lock
-    if (lock.failure.code === 'CONFIG_UNREADABLE')
-      return refuse('CONFIG_UNWRITABLE', `${file} cannot be changed: its lock cannot be made: ${lock.failure.detail}`)
-    if (lock.failure.code !== 'INSTANCE_RUNNING') return lock
-    if (performance.now() > until)
-      return refuse('FILE_BUSY', `another command of ghostport is changing ${file} (${lock.failure.detail})`)
-    await delay(LOCK_PAUSE)
   }
 }

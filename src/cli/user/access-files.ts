@@ -2,9 +2,8 @@
  * access.conf and the files that it includes, to be read or changed by a command. A change is made under a lock, and
  * only if the server would take the new text: it is read by the server’s own parser before anything is written.
  */
-import { existsSync, realpathSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { ownActor } from '../../audit-log/actor.ts'
 import { appendAudit } from '../../audit-log/append.ts'
@@ -18,11 +17,11 @@ import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { octal } from '../../system/file-trust.ts'
-import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
+import type { InstanceLock } from '../../system/instance-lock.ts'
 import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
 import { systemPath } from '../../system/system-path.ts'
-import { milliseconds } from '../../units.ts'
 import { recordNotDone } from '../recorded.ts'
+import { lockConfigFile } from '../server/lock-config-file.ts'
 
 export interface AccessFiles {
   readonly source: ConfigSource
@@ -80,8 +79,6 @@ export interface Changed<T> {
 }
 
 /** How long one command waits for another, and how often it looks. */
-const LOCK_TIME = milliseconds(5000)
-const LOCK_PAUSE = milliseconds(50)
 
 /**
  * Changes the files, one command at a time.
@@ -147,21 +144,8 @@ async function record(
   return recorded.ok ? undefined : recorded.failure
 }
 
-/** The kernel ends the lock with the process, however that ends. */
-async function lockFor({ accessFile, accessFolder }: ServerConfig): Promise<Result<InstanceLock>> {
-  const named = accessFolder === undefined ? accessFile : join(accessFolder, 'access.conf')
-  const file = existsSync(systemPath(named)) ? realpathSync(named) : named
-  const path = join(dirname(file), `.${basename(file)}.lock`)
-  for (const until = performance.now() + LOCK_TIME; ; ) {
-    const lock = acquireInstanceLock(path)
-    if (lock.ok) return lock
-    if (lock.failure.code === 'CONFIG_UNREADABLE')
-      return refuse('CONFIG_UNWRITABLE', `${file} cannot be changed: its lock cannot be made: ${lock.failure.detail}`)
-    if (lock.failure.code !== 'INSTANCE_RUNNING') return lock
-    if (performance.now() > until)
-      return refuse('FILE_BUSY', `another command of ghostport is changing ${file} (${lock.failure.detail})`)
-    await delay(LOCK_PAUSE)
-  }
+function lockFor({ accessFile, accessFolder }: ServerConfig): Promise<Result<InstanceLock, Failure>> {
+  return lockConfigFile(accessFolder === undefined ? accessFile : join(accessFolder, 'access.conf'))
 }
 
 /** Each file is read once, so that all that is done with its text is done with the same text. */

@@ -30,11 +30,11 @@ import {
   writeFleetFiles,
 } from './fleet-bundles.ts'
 import type { Given } from './options.ts'
-import { profileAfter, rotateStanza, USUAL_OVERLAP } from './rotate-user.ts'
+import { profileAfter, rotateStanza } from './rotate-user.ts'
 import { makeProfile } from './show-profile.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
-import { natOf, parseEnd } from './wishes.ts'
+import { parseRotation } from './wishes.ts'
 
 /** Whether the stanza of this user has the keys of a node. */
 export function isOfFleet(name: StanzaName, given: Given): boolean {
@@ -118,13 +118,12 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
-  const end = given.overlap === 'none' ? ok(now) : parseEnd(given.overlap ?? USUAL_OVERLAP, now, 'overlap')
-  if (!end.ok) return end
-  const nat = given.nat === undefined ? ok({ client: [] }) : natOf(given.nat)
-  if (!nat.ok) return nat
+  const asked = parseRotation(given, now)
+  if (!asked.ok) return asked
+  const { end, client } = asked.value
   const secret = newSecret()
   const { here } = wish
-  const parts = { user: name, made: now, oldKeysUntil: end.value }
+  const parts = { user: name, made: now, oldKeysUntil: end }
   if (here === undefined) {
     const [first] = wish.nodes
     const open = given.open === undefined ? undefined : protocolPortsValue()(given.open)
@@ -133,13 +132,13 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
         suggestion: '--open tcp/22',
       })
     const one = makeProfile(addressOf(wish), { captures: [] }, derivedKeys(secret, first), {
-      ...{ ports: given.open, client: nat.value.client, made: now },
+      ...{ ports: given.open, client: client, made: now },
     })
     const profile = one.ok ? fleetProfile(wish, secret, one.value) : one
     if (!profile.ok) return profile
     const settings = [{ name: 'OPEN_PORTS', value: given.open }] as const
     const written = writeFleetFiles(wish, secret, profile.value, { ...parts, settings }, given)
-    return written.ok ? ok({ profile: profile.value, bundles: written.value.bundles, until: end.value }) : written
+    return written.ok ? ok({ profile: profile.value, bundles: written.value.bundles, until: end }) : written
   }
   if (given.open !== undefined)
     return refuse('CLI_USAGE', '--open has no effect here: the stanza says what the user opens')
@@ -152,9 +151,9 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
     const made = unixSeconds(Math.max(now, (user.nodeKeys?.made ?? 0) + 1))
     const mark = { keyName: here.keyName, made, all }
     const keys = derivedKeys(secret, here)
-    const rotated = rotateStanza(access, user, keys, { end: end.value, now, mark })
+    const rotated = rotateStanza(access, user, keys, { end: end, now, mark })
     if (!rotated.ok) return rotated
-    const one = profileAfter(user, addressOf(wish), access.server, keys, { more: nat.value.client, now }).profile
+    const one = profileAfter(user, addressOf(wish), access.server, keys, { more: client, now }).profile
     const profile = one.ok ? fleetProfile(wish, secret, one.value, user.stanza?.spaPorts?.[0]?.first) : one
     if (!profile.ok) return profile
     const text = access.files.read(user.place.file)

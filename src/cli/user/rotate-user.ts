@@ -22,18 +22,15 @@ import type { Given } from './options.ts'
 import { makeProfile, prepareShowing, type ServerAddress } from './show-profile.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
-import { natOf, parseEnd } from './wishes.ts'
-
-export const USUAL_OVERLAP = '7d'
+import { parseRotation } from './wishes.ts'
 
 export async function rotateUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
-  const end = given.overlap === 'none' ? ok(now) : parseEnd(given.overlap ?? USUAL_OVERLAP, now, 'overlap')
-  if (!end.ok) return end
-  const nat = given.nat === undefined ? ok({ client: [] }) : natOf(given.nat)
-  if (!nat.ok) return nat
+  const asked = parseRotation(given, now)
+  if (!asked.ok) return asked
+  const { end, client } = asked.value
   const showing = await prepareShowing(given)
   if (!showing.ok) return showing
   const keys = usualKeys()
@@ -46,10 +43,10 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
       return refuse('CONFIG_CONFLICT', `the keys of ${user.name} are those of a fleet`, {
         suggestion: `ghostport user rotate ${user.name} --nodes NODES`,
       })
-    const rotated = rotateStanza(access, user, keys, { end: end.value, now })
+    const rotated = rotateStanza(access, user, keys, { end: end, now })
     if (!rotated.ok) return rotated
     const { texts, old, until } = rotated.value
-    const { ports, profile } = profileAfter(user, showing.value, server, keys, { more: nat.value.client, now })
+    const { ports, profile } = profileAfter(user, showing.value, server, keys, { more: client, now })
     if (!profile.ok) return profile
     const taken = showing.value.keep(profile.value)
     if (!taken.ok) return taken

@@ -115,3 +115,16 @@ export function parseEnd(text: string, now: UnixSeconds, option = 'expire'): Res
   if (end <= now) return refuse('VALUE_INVALID', `--${option}: “${text}” has passed`)
   return ok(unixSeconds(end))
 }
+
+const USUAL_OVERLAP = '7d'
+
+/** What `user rotate` is asked for: when the old keys end, and what clients write into their stanza. */
+export function parseRotation(
+  { overlap, nat }: Pick<Given, 'overlap' | 'nat'>,
+  now: UnixSeconds,
+): Result<{ readonly end: UnixSeconds; readonly client: readonly RcChange[] }, Wrong> {
+  const end = overlap === 'none' ? ok(now) : parseEnd(overlap ?? USUAL_OVERLAP, now, 'overlap')
+  if (!end.ok) return end
+  const wished = nat === undefined ? ok({ client: [] }) : natOf(nat)
+  return wished.ok ? ok({ end: end.value, client: wished.value.client }) : wished
+}
