@@ -2,47 +2,43 @@
 import { systemClock } from '../../clock.ts'
 import { type Console, type ListeningConsole, openConsole } from '../../console/console.ts'
 import type { ServerState } from '../../console/server-watch.ts'
-import { noServiceManager, serviceManager } from '../../daemon/warden/service-manager.ts'
-import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
+import { type Bundle, bundleRoutes } from '../../http-server/bundle.ts'
 import type { Log } from '../../log.ts'
-import { formatHostPort } from '../../packet/address.ts'
 import type { Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
-import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
-import { closeMemory } from '../../system/privilege.ts'
 import { returnMemory } from '../../system/return-memory.ts'
 import { StateFolder } from '../../system/state-folder.ts'
 import { staySmall } from '../../system/stay-small.ts'
-import { milliseconds } from '../../units.ts'
-import { builtPage } from '../built-page.ts'
 import type { Outcome } from '../command.ts'
 import { gatewayIdentity } from '../gateway/identity.ts'
+import {
+  beginWebProcess,
+  LAST_LINES_TIME,
+  ownServiceManager,
+  pageBundle,
+  tellNotices,
+  tellReady,
+  untilSignal,
+} from '../server/web-process.ts'
 import { logToOutput } from '../terminal/output-log.ts'
 import { ownVersion } from '../terminal/own-version.ts'
 import { consolePagePermissions } from './page-permissions.ts'
 import type { ReadConsoleConfig } from './read-console-file.ts'
 
 const TITLE = 'ghostport: console'
-const LAST_LINES_TIME = milliseconds(1000)
 /** Files of this process are for nobody else. */
 const OWN_FILES_ONLY = 0o077
 
 export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
-  const forbidden = forbidInspector()
-  if (!forbidden.ok) return forbidden
-  const shut = await shutInspector()
-  if (!shut.ok) return shut
-  keepMemoryOutOfCores()
-  closeMemory()
-  setProcessTitle(TITLE)
+  const exposed = await beginWebProcess(TITLE)
+  if (!exposed.ok) return exposed
   process.umask(OWN_FILES_ONLY)
   const { config } = read
   const become = gatewayIdentity(config.user)
   if (!become.ok) return become
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
-  const page = readBundle(builtPage('console'))
-  const bundle = page.ok ? page.value : undefined
+  const bundle = pageBundle('console')
   const { log, output } = logToOutput()
   const opened = await openConsole(
     config,
@@ -64,19 +60,12 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
     await opened.value.http.close(0)
     return begun
   }
-  const found = serviceManager(process.env)
-  const manager = found.ok ? found.value : noServiceManager
+  const manager = ownServiceManager()
   tellStart(log, read, opened.value, bundle)
   manager.ready('the console answers')
   returnMemory()
   staySmall('console')
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        log.write('info', 'signal', { signal })
-        stop()
-      })
-  })
+  await untilSignal(log)
   manager.stopping()
   await begun.value.close()
   await output.flush(LAST_LINES_TIME)
@@ -86,26 +75,13 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
 function tellStart(
   log: Log,
   { notices }: ReadConsoleConfig,
-  { http, certificate }: ListeningConsole,
+  listening: ListeningConsole,
   bundle: Bundle | undefined,
 ): void {
-  for (const { level, text, cure } of notices)
-    log.write(level, 'notice', { text, ...(cure === undefined ? {} : { cure }) })
+  tellNotices(log, notices)
   if (bundle === undefined)
     log.write('warning', 'notice', { text: 'The files of the page are not there: only programs can use this console.' })
-  log.write('info', 'ready', {
-    listening: http.listening.map((at) =>
-      at.kind === 'unix' ? `unix:${at.path}` : formatHostPort(at.address, at.port),
-    ),
-    ...(certificate === undefined
-      ? {}
-      : {
-          fingerprint: certificate.fingerprint,
-          self_signed: certificate.selfSigned,
-          valid_until: certificate.validUntil.toISOString(),
-        }),
-    ...(bundle === undefined ? {} : { page: bundle.hash }),
-  })
+  tellReady(log, listening, bundle)
 }
 
 /** Each change once. */

@@ -5,48 +5,45 @@ import { systemClock } from '../../clock.ts'
 import { INVITE_PATH } from '../../config/client/invite-link.ts'
 import type { GatewayConfig } from '../../config/gateway/gateway-config.ts'
 import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-conf.ts'
-import type { Notice } from '../../config/reading/notice.ts'
 import { ownAddresses } from '../../daemon/warden/admission/own-addresses.ts'
-import { noServiceManager, serviceManager } from '../../daemon/warden/service-manager.ts'
 import { type Gateway, openGateway } from '../../gateway/gateway.ts'
-import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
+import { type Bundle, bundleRoutes } from '../../http-server/bundle.ts'
 import { openCertificateDoor } from '../../http-server/certificate-door.ts'
 import type { Route } from '../../http-server/route.ts'
 import { readCertificateFiles, type ServerCertificate } from '../../http-server/server-certificate.ts'
 import type { Log, LogField } from '../../log.ts'
-import { formatHostPort } from '../../packet/address.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
-import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
-import { closeMemory } from '../../system/privilege.ts'
 import { StateFolder } from '../../system/state-folder.ts'
 import { milliseconds } from '../../units.ts'
-import { builtPage } from '../built-page.ts'
 import type { Outcome } from '../command.ts'
+import {
+  beginWebProcess,
+  LAST_LINES_TIME,
+  ownServiceManager,
+  pageBundle,
+  tellNotices,
+  tellReady,
+  untilSignal,
+} from '../server/web-process.ts'
 import { logToOutput } from '../terminal/output-log.ts'
 import { gatewayIdentity } from './identity.ts'
 import { pagePermissions } from './page-permissions.ts'
 import { RENEW_SOCKET } from './renew.ts'
 
 const TITLE = 'ghostport: gateway'
-const LAST_LINES_TIME = milliseconds(1000)
 /** How often counts are logged, where there is anything to count. */
 const COUNT_EVERY = milliseconds(60_000)
 
 export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> {
-  const forbidden = forbidInspector()
-  if (!forbidden.ok) return forbidden
-  const shut = await shutInspector()
-  if (!shut.ok) return shut
-  keepMemoryOutOfCores()
-  closeMemory()
-  setProcessTitle(TITLE)
+  const exposed = await beginWebProcess(TITLE)
+  if (!exposed.ok) return exposed
   const { config } = parsed
   const become = gatewayIdentity(config.user)
   if (!become.ok) return become
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
-  const bundle = pageBundle()
+  const bundle = pageBundle('page')
   const { log, output } = logToOutput()
   const opened = await openGateway(config, state.value, await pageRoutes(bundle, config), {
     clock: systemClock,
@@ -77,18 +74,12 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
     return writable
   }
   const door = await openRenewal(config, state.value, gateway, log)
-  const found = serviceManager(process.env)
-  const manager = found.ok ? found.value : noServiceManager
-  tellStart(log, gateway, [...parsed.notices, ...gateway.notices], bundle)
+  const manager = ownServiceManager()
+  tellNotices(log, [...parsed.notices, ...gateway.notices])
+  tellReady(log, gateway, bundle)
   manager.ready(`knocks for ${config.targets.length} targets are taken`)
   const counting = countRegularly(log, gateway)
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        log.write('info', 'signal', { signal })
-        stop()
-      })
-  })
+  await untilSignal(log)
   manager.stopping()
   clearInterval(counting)
   door()
@@ -156,40 +147,6 @@ async function openRenewal(
     ...(opened.failure.suggestion === undefined ? {} : { cure: opened.failure.suggestion }),
   })
   return () => {}
-}
-
-/** The page, if this package has it. */
-function pageBundle(): Bundle | undefined {
-  const bundle = readBundle(builtPage('page'))
-  return bundle.ok ? bundle.value : undefined
-}
-
-function tellStart(
-  log: Log,
-  { http, certificate }: Gateway,
-  notices: readonly Notice[],
-  bundle: Bundle | undefined,
-): void {
-  for (const { level, text, cure, at } of notices)
-    log.write(level, 'notice', {
-      text,
-      ...(cure === undefined ? {} : { cure }),
-      ...(at === undefined ? {} : { file: at.file, line: at.line }),
-    })
-  const listening = http.listening.map((at) =>
-    at.kind === 'unix' ? `unix:${at.path}` : formatHostPort(at.address, at.port),
-  )
-  log.write('info', 'ready', {
-    listening,
-    ...(certificate === undefined
-      ? {}
-      : {
-          fingerprint: certificate.fingerprint,
-          self_signed: certificate.selfSigned,
-          valid_until: certificate.validUntil.toISOString(),
-        }),
-    ...(bundle === undefined ? {} : { page: bundle.hash }),
-  })
 }
 
 function countRegularly(log: Log, gateway: Gateway): NodeJS.Timeout {
