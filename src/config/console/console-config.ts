@@ -1,16 +1,12 @@
 /** What `console.conf` says, as typed values. */
 import type { AccountName } from '../../access/command.ts'
-import type { Network } from '../../packet/address.ts'
+import type { HttpServerConfig } from '../http-server-settings.ts'
 import type { HttpName, HttpPlace } from '../reading/http-places.ts'
 
-export interface ConsoleConfig {
+export interface ConsoleConfig extends HttpServerConfig {
   readonly listen: readonly HttpPlace[]
   /** At least one. */
   readonly hosts: readonly HttpName[]
-  /** PEM files. Absent: a certificate that signs itself, in the state folder. */
-  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
-  /** Proxies whose forwarded addresses are believed. */
-  readonly proxies: { readonly networks: readonly Network[]; readonly overUnixSocket: boolean }
   /** Accounts, history, and the certificate that signs itself. */
   readonly stateFolder: string
   /** The server's socket for consoles: CONSOLE_SOCKET of `fwknopd.conf`. */

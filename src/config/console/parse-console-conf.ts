@@ -4,6 +4,7 @@ import type { IpAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { port } from '../../units.ts'
+import { assembleHttpServer, NO_UNIX_PROXY } from '../http-server-settings.ts'
 import { type HttpName, type HttpPlace, hostValue, listenValue, proxyValue } from '../reading/http-places.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { type GivenSettings, readGiven } from '../reading/read-given.ts'
@@ -50,33 +51,14 @@ function assemble(file: string, given: GivenSettings<typeof readers>): Result<Pa
     return refuse('CONFIG_MISSING_KEY', `${file} does not set HOST: the name that administrators type`, {
       suggestion: 'HOST console.example.org',
     })
-  const [certFile, keyFile] = [given.CERTIFICATE_FILE?.[0], given.CERTIFICATE_KEY_FILE?.[0]]
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    const at = certFile?.at ?? keyFile?.at
-    const [set, missing] =
-      certFile === undefined
-        ? ['CERTIFICATE_KEY_FILE', 'CERTIFICATE_FILE']
-        : ['CERTIFICATE_FILE', 'CERTIFICATE_KEY_FILE']
-    return refuse('CONFIG_MISSING_KEY', `${set} needs ${missing}`, at === undefined ? {} : { at })
-  }
-  if (certFile !== undefined && !listen.some(({ kind }) => kind === 'https'))
-    return refuse('CONFIG_CONFLICT', 'CERTIFICATE_FILE has no effect: LISTEN names no https:// address', {
-      at: certFile.at,
-    })
-  const proxies = given.PROXY?.flatMap(({ value }) => value) ?? []
-  const overUnixSocket = proxies.includes('unix')
-  if (overUnixSocket && !listen.some(({ kind }) => kind === 'unix'))
-    return refuse('CONFIG_CONFLICT', 'PROXY unix has no effect: LISTEN names no unix: socket', {
-      ...(given.PROXY?.[0] && { at: given.PROXY[0].at }),
-    })
+  const http = assembleHttpServer(listen, given)
+  if (!http.ok) return http
   return ok({
-    notices: noticesOf(listen, hosts, overUnixSocket, isReachable),
+    notices: noticesOf(listen, hosts, http.value.proxies.overUnixSocket, isReachable),
     config: {
       listen,
       hosts,
-      ...(certFile !== undefined &&
-        keyFile !== undefined && { certificate: { certFile: certFile.value, keyFile: keyFile.value } }),
-      proxies: { networks: proxies.filter((it) => it !== 'unix'), overUnixSocket },
+      ...http.value,
       stateFolder: given.STATE_FOLDER?.[0]?.value ?? '/var/lib/ghostport-console',
       serverSocket: given.CONSOLE_SOCKET?.[0]?.value ?? '/run/ghostport/console.sock',
       serverSettings: given.SERVER_SETTINGS?.[0]?.value ?? '/etc/fwknop/fwknopd.conf',
@@ -102,12 +84,7 @@ function noticesOf(
       text: 'The console listens beyond this host. Everybody who reaches its port sees that it is there.',
       cure: 'a loopback address and a tunnel of ssh, or a stanza that opens the port (docs/CONSOLE.md)',
     })
-  if (listen.some(({ kind }) => kind === 'unix') && !overUnixSocket)
-    notices.push({
-      level: 'warning',
-      text: 'All visitors over the Unix socket count as one source, because PROXY does not name “unix”.',
-      cure: 'PROXY unix',
-    })
+  if (listen.some(({ kind }) => kind === 'unix') && !overUnixSocket) notices.push(NO_UNIX_PROXY)
   if (hosts.every(({ name }) => /^[0-9.]+$|:/.test(name)))
     notices.push({
       level: 'warning',

@@ -1,7 +1,7 @@
 /** What `gateway.conf` says, as typed values. */
 import type { AccountName } from '../../access/command.ts'
-import type { Network } from '../../packet/address.ts'
 import type { Brand, Milliseconds, Port } from '../../units.ts'
+import type { HttpServerConfig } from '../http-server-settings.ts'
 import type { HttpName, HttpPlace } from '../reading/http-places.ts'
 
 /** The id of a target: 1 to 32 characters of `a` to `z`, digits and `-`. */
@@ -15,15 +15,11 @@ export interface GatewayTarget {
   readonly port: Port
 }
 
-export interface GatewayConfig {
+export interface GatewayConfig extends HttpServerConfig {
   readonly listen: readonly HttpPlace[]
   readonly hosts: readonly HttpName[]
   readonly targets: readonly GatewayTarget[]
-  /** PEM files. Absent: a certificate that signs itself, in the state folder. */
-  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
   readonly stateFolder: string
-  /** Proxies whose forwarded addresses are believed. */
-  readonly proxies: { readonly networks: readonly Network[]; readonly overUnixSocket: boolean }
   /** Origins of pages elsewhere; `null` for pages from a file. */
   readonly origins: readonly string[]
   /** From a knock to the answer of its receipt. */

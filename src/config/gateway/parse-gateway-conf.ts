@@ -4,6 +4,7 @@ import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { milliseconds, type Port } from '../../units.ts'
+import { assembleHttpServer, NO_UNIX_PROXY } from '../http-server-settings.ts'
 import { type HttpName, hostValue, listenValue, proxyValue } from '../reading/http-places.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { type GivenSettings, readGiven } from '../reading/read-given.ts'
@@ -82,34 +83,10 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
         { at },
       )
   }
-  const [certFile, keyFile] = [given.CERTIFICATE_FILE?.[0], given.CERTIFICATE_KEY_FILE?.[0]]
-  if (certFile !== undefined && keyFile === undefined)
-    return refuse('CONFIG_MISSING_KEY', 'CERTIFICATE_FILE needs CERTIFICATE_KEY_FILE, the file of its key', {
-      at: certFile.at,
-    })
-  if (keyFile !== undefined && certFile === undefined)
-    return refuse('CONFIG_MISSING_KEY', 'CERTIFICATE_KEY_FILE needs CERTIFICATE_FILE, the certificate', {
-      at: keyFile.at,
-    })
-  const isTls = listen.some(({ kind }) => kind === 'https')
-  if (certFile !== undefined && !isTls)
-    return refuse('CONFIG_CONFLICT', 'CERTIFICATE_FILE has no effect: LISTEN names no https:// address', {
-      at: certFile.at,
-    })
-  const proxies = given.PROXY?.flatMap(({ value }) => value) ?? []
-  const overUnixSocket = proxies.includes('unix')
-  if (overUnixSocket && !listen.some(({ kind }) => kind === 'unix'))
-    return refuse('CONFIG_CONFLICT', 'PROXY unix has no effect: LISTEN names no unix: socket', {
-      ...(given.PROXY?.[0] && { at: given.PROXY[0].at }),
-    })
-  const networks = proxies.filter((it) => it !== 'unix')
-  for (const { kind } of listen)
-    if (kind === 'unix' && !overUnixSocket)
-      notices.push({
-        level: 'warning',
-        text: 'All visitors over the Unix socket count as one source, because PROXY does not name “unix”.',
-        cure: 'PROXY unix',
-      })
+  const http = assembleHttpServer(listen, given)
+  if (!http.ok) return http
+  const { networks, overUnixSocket } = http.value.proxies
+  for (const { kind } of listen) if (kind === 'unix' && !overUnixSocket) notices.push(NO_UNIX_PROXY)
   if (listen.every(({ kind }) => kind === 'http') && networks.length === 0)
     notices.push({
       level: 'warning',
@@ -127,19 +104,14 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
       at: tokenFile.at,
       suggestion: 'INVITATIONS Y',
     })
-  const certificate =
-    certFile === undefined || keyFile === undefined
-      ? {}
-      : { certificate: { certFile: certFile.value, keyFile: keyFile.value } }
   return ok({
     notices,
     config: {
       listen,
       hosts,
       targets,
-      ...certificate,
+      ...http.value,
       stateFolder: given.STATE_FOLDER?.[0]?.value ?? '/var/lib/ghostport-gateway',
-      proxies: { networks, overUnixSocket },
       origins: given.ALLOW_ORIGIN?.flatMap(({ value }) => value) ?? [],
       receiptWait: milliseconds(given.RECEIPT_WAIT?.[0]?.value ?? 1_000),
       limits: {

@@ -7,8 +7,8 @@
  *   PORT        62202               without it: the usual one
  *   THIS        Y                   this host is the node
  *
- * RETIRED_KEY_NAME is a key name of a node that was removed. No node gets it again: whoever took the old one over would
- * have the keys of the new one.
+ * RETIRED_KEY_NAME is a key name of a node that was removed. No node gets it again: an
+ * attacker who took the old one over would have the keys of the new one.
  */
 import { parseNatHost } from '../../packet/nat-target.ts'
 import {
