@@ -10,9 +10,9 @@ import { monotonic } from '../../clock.ts'
 import { nodeName } from '../../config/server/cluster-settings.ts'
 import { type Claimed, Claims } from '../../etcd/claims.ts'
 import { openEtcd } from '../../etcd/etcd.ts'
-import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
-import { CLUSTER_TITLE, setProcessTitle } from '../../system/own-process.ts'
+import { CLUSTER_TITLE } from '../../system/own-process.ts'
 import { milliseconds } from '../../units.ts'
+import { beginHelper } from '../link/begin-helper.ts'
 import { type Channel, openChannel } from '../link/channel.ts'
 import {
   CLUSTER_CHANNEL,
@@ -24,27 +24,16 @@ import {
   parseToCluster,
   type ToCluster,
 } from '../link/cluster-protocol.ts'
-import { FROM_SOCKET_OPTION } from '../link/receiver-start.ts'
 
 /** How often the cluster is looked at, and how long that may take. */
 const LOOK_INTERVAL = milliseconds(5000)
 const UNUSABLE_INTERVAL = milliseconds(1000)
 const LOOK_LIMIT = milliseconds(3000)
-/** A longer line of the other side breaks the channel. */
-const EXIT = { usage: 64, unavailable: 69, mistake: 70, privilege: 77 } as const
+/** Its exit status where the warden says what it never says. */
+const MISTAKE = 70
 
 async function main(): Promise<void> {
-  setProcessTitle(CLUSTER_TITLE)
-  const isFromSocket = process.argv.includes(FROM_SOCKET_OPTION)
-  if (isFromSocket) {
-    const { takeDescriptors } = await import('../link/handover.ts')
-    if (!takeDescriptors(CLUSTER_CHANNEL, process.env).ok) process.exit(EXIT.unavailable)
-  }
-  const become = parseBecome(process.argv)
-  if (!become.ok) process.exit(EXIT.usage)
-  const unprivileged = await becomeUnprivileged(become.value)
-  if (!unprivileged.ok) process.exit(EXIT.privilege)
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
+  await beginHelper(CLUSTER_TITLE, CLUSTER_CHANNEL)
   const socket = new Socket({ fd: CLUSTER_CHANNEL, readable: true, writable: true })
   const desk = new Desk((message) => channel.send(message))
   const channel: Channel = openChannel(
@@ -53,11 +42,11 @@ async function main(): Promise<void> {
       onValues: (values) => {
         for (const value of values) {
           const message = parseToCluster(value)
-          if (message === undefined) process.exit(EXIT.mistake)
+          if (message === undefined) process.exit(MISTAKE)
           desk.take(message)
         }
       },
-      onBroken: () => process.exit(EXIT.mistake),
+      onBroken: () => process.exit(MISTAKE),
       onEnd: () => process.exit(0),
     },
     LONGEST_TO_CLUSTER,
@@ -87,7 +76,7 @@ class Desk {
   #configure(order: ConfigureCluster): void {
     const { members, tls, login, cluster, life, past } = order
     const node = nodeName(order.node)
-    if (!node.ok || this.#claims !== undefined) process.exit(EXIT.mistake)
+    if (!node.ok || this.#claims !== undefined) process.exit(MISTAKE)
     let etcd: ReturnType<typeof openEtcd>
     try {
       etcd = openEtcd({ members, ...(tls !== undefined && { tls }), ...(login !== undefined && { login }) })

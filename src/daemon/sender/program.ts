@@ -7,25 +7,14 @@
  */
 import { Socket } from 'node:net'
 import { DeliveryQueue } from '../../commands/delivery-queue.ts'
-import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
-import { SENDER_TITLE, setProcessTitle } from '../../system/own-process.ts'
+import { SENDER_TITLE } from '../../system/own-process.ts'
+import { beginHelper } from '../link/begin-helper.ts'
 import { type ChannelEvents, openChannel } from '../link/channel.ts'
-import { FROM_SOCKET_OPTION } from '../link/receiver-start.ts'
 import { LONGEST_TO_SENDER, type Post, SENDER_CHANNEL, toSender } from '../link/sender-protocol.ts'
 import { type Believed, believe, post } from './post.ts'
 
 async function main(): Promise<void> {
-  setProcessTitle(SENDER_TITLE)
-  const isFromSocket = process.argv.includes(FROM_SOCKET_OPTION)
-  if (isFromSocket) {
-    const { takeDescriptors } = await import('../link/handover.ts')
-    if (!takeDescriptors(SENDER_CHANNEL, process.env).ok) process.exit(69)
-  }
-  const become = parseBecome(process.argv)
-  if (!become.ok) process.exit(64)
-  const unprivileged = await becomeUnprivileged(become.value)
-  if (!unprivileged.ok) process.exit(77)
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
+  const { isFromSocket } = await beginHelper(SENDER_TITLE, SENDER_CHANNEL)
   let believed: Believed = {}
   const queue = new DeliveryQueue<Post>(
     (order) => post(order, believed),
