@@ -31,7 +31,7 @@ const LIMIT = milliseconds(15_000)
 const MOST_ANSWER = 512 * 1024
 const NO_ANSWER = 'the connection ended without an answer'
 
-/** @returns the answer, whatever its status; GATEWAY_FAILED if there is none. No failure has a word of the body. */
+/** @returns the answer, also of a refusal; GATEWAY_FAILED if there is none. No failure has a word of the body. */
 export async function callGateway(
   call: GatewayCall,
   limit: Milliseconds = LIMIT,
