@@ -153,6 +153,29 @@ export async function bundle(entry, more) {
   return outputFiles?.[0]?.text ?? ''
 }
 
+/**
+ * A folder of files for the program to serve. `list` writes files.json, which names them with their hashes.
+ *
+ * @param {string} folder
+ */
+export function servedFolder(folder) {
+  mkdirSync(folder, { recursive: true })
+  /** @type {{ path: string, sha256: string }[]} */
+  const files = []
+  const add = (/** @type {string} */ path, /** @type {Uint8Array | string} */ content) => {
+    writeFileSync(join(folder, path), content)
+    files.push({ path, sha256: sha256(content) })
+    return path
+  }
+  return {
+    add,
+    /** Named after its content. */
+    addHashed: (/** @type {string} */ name, /** @type {string} */ ending, /** @type {string} */ content) =>
+      add(`${name}-${sha256(content).slice(0, 12)}.${ending}`, content),
+    list: () => writeFileSync(join(folder, 'files.json'), `${JSON.stringify({ files }, undefined, 1)}\n`),
+  }
+}
+
 function defineParts(/** @type {Record<string, string>} */ parts) {
   return `globalThis.PAGE_PARTS=${JSON.stringify(parts)};`
 }

@@ -65,16 +65,17 @@ function Frame(): JSX.Element {
   const isFirst = useRef(true)
   const isMenuOpen = useSignal(false)
   const key = `${shown.name}/${shown.of ?? ''}`
+  const toTitle = (): void => main.current?.querySelector<HTMLElement>('h1')?.focus()
   useEffect(() => {
     document.title = `${TITLES[shown.name]} · ghostport`
     isMenuOpen.value = false
-    if (!isFirst.current) main.current?.querySelector<HTMLElement>('h1')?.focus()
+    if (!isFirst.current) toTitle()
     isFirst.current = false
     scrollTo(0, 0)
   }, [key])
   return (
     <div class="console">
-      <button class="skip button" type="button" onClick={() => main.current?.querySelector<HTMLElement>('h1')?.focus()}>
+      <button class="skip button" type="button" onClick={toTitle}>
         To the content
       </button>
       <header class="side">

@@ -2,8 +2,8 @@
 import { signal, useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { Field } from '../shared/field.tsx'
 import { type Account, type Failed, get, post, stepUp } from './api.ts'
+import { CodeField } from './parts/code-field.tsx'
 import { Dialog } from './parts/dialog.tsx'
 import { Failure } from './parts/failure.tsx'
 import { account } from './session.ts'
@@ -82,17 +82,7 @@ function StepUpDialog(): JSX.Element {
             void send('/v1/step-up', { totp: code.value.trim() })
           }}
         >
-          <Field
-            id="step-up-code"
-            label="Six digits from your app"
-            value={code.value}
-            onInput={(value) => {
-              code.value = value
-            }}
-            autocomplete="one-time-code"
-            mono
-            required
-          />
+          <CodeField id="step-up-code" code={code} />
           <button class={hasPasskey ? 'button' : 'button first'} type="submit">
             Go on
           </button>

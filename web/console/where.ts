@@ -18,7 +18,7 @@ export type ViewName = (typeof VIEWS)[number]
 
 export interface View {
   readonly name: ViewName
-  /** One thing of the view: a user’s name, or “add”. */
+  /** One thing of the view: a user’s name, or what stands for a new one. */
   readonly of?: string
   /** Filters, as in a query. */
   readonly query: Readonly<Record<string, string>>

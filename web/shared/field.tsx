@@ -6,7 +6,7 @@ export interface FieldProps {
   readonly label: string
   readonly value: string
   readonly onInput: (value: string) => void
-  readonly type?: 'text' | 'password' | 'url'
+  readonly type?: 'text' | 'password' | 'url' | 'datetime-local'
   readonly hint?: string
   readonly wrong?: string | undefined
   /** Rows of a field of several lines. */

@@ -1,11 +1,12 @@
 /** One event in full: what it means, what to do, and each of its fields. All of it is text, as it came. */
 import type { JSX } from 'preact'
 import type { LogEvent } from '../api.ts'
-import { fieldText, toldOf } from '../texts/events.ts'
+import { toldOf } from '../texts/events.ts'
 import { explanationOf } from '../texts/reasons.ts'
 import { moment } from '../texts/times.ts'
 import { addressOf } from '../where.ts'
 import { Dialog } from './dialog.tsx'
+import { Fact } from './fact.tsx'
 
 export function Explain({ event, onClose }: { readonly event: LogEvent; readonly onClose: () => void }): JSX.Element {
   const told = toldOf(event)
@@ -27,7 +28,7 @@ export function Explain({ event, onClose }: { readonly event: LogEvent; readonly
         <dt>Time</dt>
         <dd>{moment(event.at)}</dd>
         {fields.map(([field, value]) => (
-          <FieldRow key={field} field={field} value={value} />
+          <Fact key={field} name={field} value={value} />
         ))}
       </dl>
       <div class="row">
@@ -46,16 +47,5 @@ export function Explain({ event, onClose }: { readonly event: LogEvent; readonly
         </button>
       </div>
     </Dialog>
-  )
-}
-
-function FieldRow({ field, value }: { readonly field: string; readonly value: unknown }): JSX.Element {
-  return (
-    <>
-      <dt>{field}</dt>
-      <dd>
-        <bdi>{fieldText(value)}</bdi>
-      </dd>
-    </>
   )
 }

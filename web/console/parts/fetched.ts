@@ -11,14 +11,13 @@ export interface Fetched<T> {
   readonly again: () => Promise<void>
 }
 
-/** @param path a new one is asked for at once. Undefined: nothing is. */
-export function useFetched<T>(path: string | undefined): Fetched<T> {
+/** @param path a new one is asked for at once; so is the same one where `times` is another number. */
+export function useFetched<T>(path: string, times = 0): Fetched<T> {
   const value = useSignal<T | undefined>(undefined)
   const failure = useSignal<Failed | undefined>(undefined)
   const isLoading = useSignal(false)
   const asked = useRef(0)
   const again = useCallback(async () => {
-    if (path === undefined) return
     const mine = ++asked.current
     isLoading.value = true
     const answer = await get<T>(path)
@@ -32,6 +31,6 @@ export function useFetched<T>(path: string | undefined): Fetched<T> {
     return () => {
       asked.current++
     }
-  }, [again])
+  }, [again, times])
   return { value, failure, isLoading, again }
 }

@@ -6,6 +6,7 @@ import { type Answer, type Invitation, post } from '../api.ts'
 import { mayManage } from '../session.ts'
 import { moment } from '../texts/times.ts'
 import { invitationWord, isClaimed } from '../texts/users.ts'
+import { typedInto } from './bound.ts'
 
 export function InvitationFacts(props: {
   readonly name: string
@@ -51,10 +52,7 @@ export function InvitationFacts(props: {
             id={`digits-${name}`}
             label="The digits that the device shows"
             hint="Call your user, and let them read the digits to you. This page does not show them: others may have taken the link."
-            value={digits.value}
-            onInput={(value) => {
-              digits.value = value
-            }}
+            {...typedInto(digits)}
             mono
             required
           />

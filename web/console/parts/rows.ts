@@ -5,6 +5,26 @@ export interface Sorting {
   readonly isDown: boolean
 }
 
+/**
+ * @param key what is sorted by.
+ * @param id what no two rows have in common. It decides among equals: so rows keep their places.
+ */
+export function sortedBy<Row>(
+  rows: readonly Row[],
+  key: (row: Row) => string | number,
+  id: (row: Row) => string,
+  isDown: boolean,
+): readonly Row[] {
+  const keyed = rows.map((row) => ({ row, key: key(row) }))
+  keyed.sort((one, other) => compare(one.key, other.key) || compare(id(one.row), id(other.row)))
+  const sorted = keyed.map(({ row }) => row)
+  return isDown ? sorted.reverse() : sorted
+}
+
+function compare(one: string | number, other: string | number): number {
+  return one < other ? -1 : one > other ? 1 : 0
+}
+
 export interface Window {
   /** The first that is drawn, and the one after the last. */
   readonly from: number

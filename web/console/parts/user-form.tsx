@@ -3,7 +3,9 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { Field } from '../../shared/field.tsx'
 import type { Failed } from '../api.ts'
+import { typedInto } from './bound.ts'
 import { Failure } from './failure.tsx'
+import { keptServer, ServerField, useServer } from './server-field.tsx'
 
 export interface Wishes {
   readonly name: string
@@ -18,9 +20,6 @@ export interface Wishes {
   readonly gatewayFingerprint?: string
 }
 
-/** The host that clients knock at, as it was typed last. Nothing secret. */
-const SERVER = 'ghostport-console-server'
-
 export function UserForm(props: {
   readonly kind: 'profile' | 'invitation'
   readonly submit: string
@@ -29,7 +28,7 @@ export function UserForm(props: {
 }): JSX.Element {
   const name = useSignal('')
   const open = useSignal('tcp/22')
-  const server = useSignal(localStorage.getItem(SERVER) ?? '')
+  const server = useServer()
   const source = useSignal('')
   const expire = useSignal('')
   const time = useSignal('')
@@ -43,11 +42,10 @@ export function UserForm(props: {
     event.preventDefault()
     if (isBusy.value) return
     isBusy.value = true
-    localStorage.setItem(SERVER, server.value.trim())
     const given = { source, expire, time, for: span, gateway, gatewayTarget, gatewayFingerprint }
     const more = Object.entries(given).flatMap(([key, { value }]) => (value.trim() === '' ? [] : [[key, value.trim()]]))
     failure.value = await props.onSubmit({
-      ...{ name: name.value.trim(), open: open.value.trim(), server: server.value.trim() },
+      ...{ name: name.value.trim(), open: open.value.trim(), server: keptServer(server) },
       ...Object.fromEntries(more),
     })
     isBusy.value = false
@@ -58,53 +56,32 @@ export function UserForm(props: {
         id="user-name"
         label="Name"
         hint="One for each device, such as ada-phone. Letters, digits, and . _ - @"
-        value={name.value}
-        onInput={(value) => {
-          name.value = value
-        }}
+        {...typedInto(name)}
         required
       />
       <Field
         id="user-open"
         label="May open"
         hint="Ports, separated by commas: tcp/22,udp/51820"
-        value={open.value}
-        onInput={(value) => {
-          open.value = value
-        }}
+        {...typedInto(open)}
         mono
         required
       />
-      <Field
-        id="user-server"
-        label="Server"
-        hint="Name or address of the server, as the device reaches it"
-        value={server.value}
-        onInput={(value) => {
-          server.value = value
-        }}
-        required
-      />
+      <ServerField id="user-server" server={server} />
       {props.kind === 'invitation' && (
         <>
           <Field
             id="user-gateway"
             label="Through a gateway"
             hint="Its address, such as https://gate.example.org. Empty: the link is used on the server itself"
-            value={gateway.value}
-            onInput={(value) => {
-              gateway.value = value
-            }}
+            {...typedInto(gateway)}
             mono
           />
           <Field
             id="user-gateway-target"
             label="Name of this server there"
             hint="Its TARGET in gateway.conf"
-            value={gatewayTarget.value}
-            onInput={(value) => {
-              gatewayTarget.value = value
-            }}
+            {...typedInto(gatewayTarget)}
           />
         </>
       )}
@@ -115,30 +92,21 @@ export function UserForm(props: {
             id="user-source"
             label="Only from"
             hint="An address or a network, such as 192.0.2.0/24. Empty: from anywhere"
-            value={source.value}
-            onInput={(value) => {
-              source.value = value
-            }}
+            {...typedInto(source)}
             mono
           />
           <Field
             id="user-expire"
             label="The user ends after"
             hint="Such as 30d or 12h. Empty: never"
-            value={expire.value}
-            onInput={(value) => {
-              expire.value = value
-            }}
+            {...typedInto(expire)}
           />
           {props.kind === 'profile' && (
             <Field
               id="user-time"
               label="A grant lasts"
               hint="Such as 10m. Empty: as the server says"
-              value={time.value}
-              onInput={(value) => {
-                time.value = value
-              }}
+              {...typedInto(time)}
             />
           )}
           {props.kind === 'invitation' && (
@@ -147,19 +115,13 @@ export function UserForm(props: {
                 id="user-for"
                 label="The invitation is good for"
                 hint="Such as 30m. Empty: 15 minutes"
-                value={span.value}
-                onInput={(value) => {
-                  span.value = value
-                }}
+                {...typedInto(span)}
               />
               <Field
                 id="user-gateway-fingerprint"
                 label="Fingerprint of the gateway"
                 hint="Of a certificate that signs itself; the gateway prints it at its start"
-                value={gatewayFingerprint.value}
-                onInput={(value) => {
-                  gatewayFingerprint.value = value
-                }}
+                {...typedInto(gatewayFingerprint)}
                 mono
               />
             </>

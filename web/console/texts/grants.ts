@@ -1,19 +1,12 @@
 /** The list of live grants: what is shown, in which order. Pure. */
 import type { Grant } from '../api.ts'
-import type { Sorting } from '../parts/rows.ts'
+import { type Sorting, sortedBy } from '../parts/rows.ts'
 import { isFound, wordsOf } from './search-text.ts'
-
-export const GRANT_SORTS = ['owner', 'source', 'opens', 'left'] as const
 
 export function shownGrants(grants: Iterable<Grant>, filter: string, { by, isDown }: Sorting): readonly Grant[] {
   const words = wordsOf(filter)
   const found = [...grants].filter((grant) => words.length === 0 || isFound(words, textOf(grant)))
-  const key = KEYS[by] ?? leftKey
-  const keyed = found.map((grant) => ({ grant, key: key(grant) }))
-  // The number of the grant decides among equals: so rows keep their places.
-  keyed.sort((one, other) => compare(one.key, other.key) || compare(one.grant.id, other.grant.id))
-  const sorted = keyed.map(({ grant }) => grant)
-  return isDown ? sorted.reverse() : sorted
+  return sortedBy(found, KEYS[by] ?? leftKey, ({ id }) => id, isDown)
 }
 
 // Times of one form sort as text, and need not be read: there may be thousands, several times a second.
@@ -38,10 +31,6 @@ function addressKey(source: string): string {
 
 function textOf({ id, source, opens, name = '', user = '', kind = '' }: Grant): string {
   return [id, source, opens.join(' '), name, user, kind].join('\n').toLowerCase()
-}
-
-function compare(one: string | number, other: string | number): number {
-  return one < other ? -1 : one > other ? 1 : 0
 }
 
 /** `4:31`, `1:02:03`, `3 d 04:00`. @param milliseconds until the end; none: it has ended. */

@@ -1,6 +1,6 @@
 /** Users in words and in order. Pure. */
 import type { Invitation, User } from '../api.ts'
-import type { Sorting } from '../parts/rows.ts'
+import { type Sorting, sortedBy } from '../parts/rows.ts'
 import { isFound, wordsOf } from './search-text.ts'
 
 /** In the address, in place of a name. No user can have this name. */
@@ -8,13 +8,8 @@ export const NEW_USER = '+'
 
 export function shownUsers(users: readonly User[], filter: string, { by, isDown }: Sorting): readonly User[] {
   const words = wordsOf(filter)
-  const key = KEYS[by] ?? nameKey
-  const keyed = users
-    .filter((user) => words.length === 0 || isFound(words, textOf(user)))
-    .map((user) => ({ user, key: key(user) }))
-  keyed.sort((one, other) => compare(one.key, other.key) || compare(one.user.name, other.user.name))
-  const sorted = keyed.map(({ user }) => user)
-  return isDown ? sorted.reverse() : sorted
+  const found = users.filter((user) => words.length === 0 || isFound(words, textOf(user)))
+  return sortedBy(found, KEYS[by] ?? nameKey, ({ name }) => name, isDown)
 }
 
 const nameKey = ({ name }: User): string | number => name.toLowerCase()
@@ -48,14 +43,10 @@ export function invitationWord({ state }: Invitation): string {
 }
 
 /** Whether the administrator has to say yes or no. */
-export function isClaimed(invitation: Invitation | null): boolean {
-  return invitation !== null && invitation.state === 'claimed'
+export function isClaimed({ state }: Invitation): boolean {
+  return state === 'claimed'
 }
 
 function textOf({ name, opens, source = '', state, lastKnock, invitation }: User): string {
   return [name, opens.join(' '), source, state, lastKnock?.from ?? '', invitation?.state ?? ''].join('\n').toLowerCase()
-}
-
-function compare(one: string | number, other: string | number): number {
-  return one < other ? -1 : one > other ? 1 : 0
 }

@@ -4,7 +4,9 @@ import type { JSX } from 'preact'
 import { Choice, Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { setTheme, THEMES, theme } from '../../shared/theme.ts'
-import { type Account, type Failed, post } from '../api.ts'
+import { type Account, type Answer, type Failed, post } from '../api.ts'
+import { typedInto } from '../parts/bound.ts'
+import { CodeField } from '../parts/code-field.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { Copied } from '../parts/new-keys.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
@@ -21,6 +23,13 @@ const ROLES = {
 
 interface Changed {
   readonly account: Account
+}
+
+/** @returns what is wrong; undefined: the account is as the server says now. */
+function taken(answer: Answer<Changed>): Failed | undefined {
+  if (!answer.ok) return answer.failure
+  account.value = answer.value.account
+  return undefined
 }
 
 export function AccountView(): JSX.Element | null {
@@ -64,22 +73,24 @@ export function AccountView(): JSX.Element | null {
 function Passkeys({ who }: { readonly who: Account }): JSX.Element {
   const name = useSignal('')
   const failure = useSignal<Failed | undefined>(undefined)
-  const take = (answer: Awaited<ReturnType<typeof post<Changed>>>): void => {
-    failure.value = answer.ok ? undefined : answer.failure
-    if (answer.ok) account.value = answer.value.account
-  }
   const add = async (event: Event): Promise<void> => {
     event.preventDefault()
     const options = await post<NewOptions>('/v1/account/passkeys/options')
-    if (!options.ok) return take(options)
+    if (!options.ok) {
+      failure.value = options.failure
+      return
+    }
     const credential = await makePasskey(options.value)
     if (credential === undefined) {
       failure.value = { code: 'PASSKEY', detail: 'The browser made no passkey.' }
       return
     }
     const body = { id: options.value.id, name: name.value.trim() || 'passkey', credential }
-    take(await post<Changed>('/v1/account/passkeys', body))
+    failure.value = taken(await post<Changed>('/v1/account/passkeys', body))
     name.value = ''
+  }
+  const remove = async (id: string): Promise<void> => {
+    failure.value = taken(await post<Changed>('/v1/account/passkeys/remove', { id }))
   }
   return (
     <section class="card stack">
@@ -91,11 +102,7 @@ function Passkeys({ who }: { readonly who: Account }): JSX.Element {
               <span>
                 <bdi class="strong">{it.name}</bdi> <span class="soft small">added {moment(it.added)}</span>
               </span>
-              <button
-                class="button small danger"
-                type="button"
-                onClick={async () => take(await post<Changed>('/v1/account/passkeys/remove', { id: it.id }))}
-              >
+              <button class="button small danger" type="button" onClick={() => void remove(it.id)}>
                 Remove<span class="hidden"> {it.name}</span>
               </button>
             </li>
@@ -105,15 +112,7 @@ function Passkeys({ who }: { readonly who: Account }): JSX.Element {
       {passkeysPossible() ? (
         <form class="controls" onSubmit={add}>
           <div class="grow">
-            <Field
-              id="passkey-name"
-              label="Name of a new one"
-              placeholder="Such as: laptop"
-              value={name.value}
-              onInput={(value) => {
-                name.value = value
-              }}
-            />
+            <Field id="passkey-name" label="Name of a new one" placeholder="Such as: laptop" {...typedInto(name)} />
           </div>
           <button class="button" type="submit">
             Add a passkey
@@ -144,16 +143,13 @@ function Totp({ who }: { readonly who: Account }): JSX.Element {
   const confirm = async (event: Event): Promise<void> => {
     event.preventDefault()
     const answer = await post<Changed>('/v1/account/totp/confirm', { totp: code.value.trim() })
-    failure.value = answer.ok ? undefined : answer.failure
+    failure.value = taken(answer)
     if (!answer.ok) return
-    account.value = answer.value.account
     made.value = undefined
     code.value = ''
   }
   const remove = async (): Promise<void> => {
-    const answer = await post<Changed>('/v1/account/totp/remove')
-    failure.value = answer.ok ? undefined : answer.failure
-    if (answer.ok) account.value = answer.value.account
+    failure.value = taken(await post<Changed>('/v1/account/totp/remove'))
   }
   return (
     <section class="card stack">
@@ -177,17 +173,7 @@ function Totp({ who }: { readonly who: Account }): JSX.Element {
           <QrCode text={made.value.uri} label="QR code for the app" />
           <form class="stack" onSubmit={confirm}>
             <Copied id="totp-secret" label="Or type this into the app" text={made.value.secret} />
-            <Field
-              id="totp-code"
-              label="Then the six digits that it shows"
-              value={code.value}
-              onInput={(value) => {
-                code.value = value
-              }}
-              autocomplete="one-time-code"
-              mono
-              required
-            />
+            <CodeField id="totp-code" label="Then the six digits that it shows" code={code} />
             <button class="button first" type="submit">
               Turn it on
             </button>

@@ -1,11 +1,11 @@
 /** Who changed what: each line of the audit log, and whether the chain of their hashes is whole. */
-import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import type { AuditLine, AuditPage } from '../api.ts'
 import { Failure } from '../parts/failure.tsx'
 import { useFetched } from '../parts/fetched.ts'
+import { Pages, usePages } from '../parts/pages.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { actorText } from '../texts/actor.ts'
 import { capital } from '../texts/events.ts'
@@ -14,16 +14,11 @@ import { moment } from '../texts/times.ts'
 const PAGE = 50
 
 export function Audit(): JSX.Element {
-  const earlier = useSignal<readonly (number | undefined)[]>([])
-  const before = useSignal<number | undefined>(undefined)
-  const from = before.value === undefined ? '' : `&before=${before.value}`
+  const turned = usePages()
+  const before = turned.value.at(-1)
+  const from = before === undefined ? '' : `&before=${before}`
   const { value, failure, again } = useFetched<AuditPage>(`/v1/audit?limit=${PAGE}${from}`)
   const page = value.value
-  const turn = (back: readonly (number | undefined)[], to: number | undefined): void => {
-    earlier.value = back
-    before.value = to
-    scrollTo(0, 0)
-  }
   return (
     <>
       <Tools title="Audit log" count="">
@@ -52,30 +47,7 @@ export function Audit(): JSX.Element {
           <Line key={entry.seq} entry={entry} />
         ))}
       </ol>
-      {page !== undefined && (
-        <nav class="row apart" aria-label="Pages">
-          <button
-            class="button"
-            type="button"
-            aria-disabled={earlier.value.length === 0}
-            onClick={() => {
-              if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
-            }}
-          >
-            Newer
-          </button>
-          <button
-            class="button"
-            type="button"
-            aria-disabled={page?.next == null}
-            onClick={() => {
-              if (page?.next != null) turn([...earlier.value, before.value], page.next)
-            }}
-          >
-            Older
-          </button>
-        </nav>
-      )}
+      {page !== undefined && <Pages turned={turned} next={page.next} />}
     </>
   )
 }

@@ -1,6 +1,6 @@
 /** What “ghostport doctor” finds, and what the server says of itself. */
 import type { JSX } from 'preact'
-import { Notice } from '../../shared/notice.tsx'
+import { Notice, type NoticeKind } from '../../shared/notice.tsx'
 import type { Doctor } from '../api.ts'
 import { live } from '../live/live.ts'
 import { Failure } from '../parts/failure.tsx'
@@ -9,15 +9,21 @@ import { Tools } from '../parts/tools.tsx'
 import { capital } from '../texts/events.ts'
 import { moment } from '../texts/times.ts'
 
-const KINDS = { fault: 'bad', error: 'bad', warning: 'warn', hint: 'info', ok: 'good', good: 'good' } as const
-const ORDER = ['fault', 'error', 'warning', 'hint']
+/** Levels of what is not good, the worst first, and how a notice shows them. */
+const KINDS: ReadonlyMap<string, NoticeKind> = new Map([
+  ['fault', 'bad'],
+  ['error', 'bad'],
+  ['warning', 'warn'],
+  ['hint', 'info'],
+])
+const ORDER = [...KINDS.keys()]
 
 export function DoctorView(): JSX.Element {
   const { value, failure, isLoading, again } = useFetched<Doctor>('/v1/doctor')
   const { server } = live.value
   const findings = value.value?.findings ?? []
   const bad = findings
-    .filter(({ level }) => ORDER.includes(level))
+    .filter(({ level }) => KINDS.has(level))
     .toSorted((one, other) => ORDER.indexOf(one.level) - ORDER.indexOf(other.level))
   const good = findings.filter(({ level }) => level === 'ok' || level === 'good')
   const other = findings.filter((it) => !bad.includes(it) && !good.includes(it))
@@ -71,7 +77,7 @@ export function DoctorView(): JSX.Element {
         ))}
       </section>
       {bad.map(({ level, name, text, cure }, i) => (
-        <Notice key={i} kind={kindOf(level)} title={capital(text)}>
+        <Notice key={i} kind={KINDS.get(level) ?? 'info'} title={capital(text)}>
           {cure !== undefined && (
             <p>
               What mends it: <bdi class="mono">{cure}</bdi>
@@ -81,35 +87,27 @@ export function DoctorView(): JSX.Element {
         </Notice>
       ))}
       {value.value !== undefined && bad.length === 0 && <Notice kind="good" title="The doctor finds nothing wrong." />}
-      {good.length > 0 && (
-        <details class="card">
-          <summary>{good.length} checks are good</summary>
-          <ul class="plain-list">
-            {good.map(({ name, text }, i) => (
-              <li key={i}>
-                <code>{name}</code> <bdi class="soft">{text}</bdi>
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
-      {other.length > 0 && (
-        <details class="card">
-          <summary>{other.length} could not be looked at</summary>
-          <ul class="plain-list">
-            {other.map(({ name, text }, i) => (
-              <li key={i}>
-                <code>{name}</code> <bdi class="soft">{text}</bdi>
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
+      <Folded findings={good} words="checks are good" />
+      <Folded findings={other} words="could not be looked at" />
     </>
   )
 }
 
-function kindOf(level: string): 'bad' | 'warn' | 'info' | 'good' {
-  const known: Readonly<Record<string, 'bad' | 'warn' | 'info' | 'good'>> = KINDS
-  return Object.hasOwn(known, level) ? (known[level] ?? 'info') : 'info'
+function Folded(props: { readonly findings: Doctor['findings']; readonly words: string }): JSX.Element | null {
+  const { findings, words } = props
+  if (findings.length === 0) return null
+  return (
+    <details class="card">
+      <summary>
+        {findings.length} {words}
+      </summary>
+      <ul class="plain-list">
+        {findings.map(({ name, text }, i) => (
+          <li key={i}>
+            <code>{name}</code> <bdi class="soft">{text}</bdi>
+          </li>
+        ))}
+      </ul>
+    </details>
+  )
 }

@@ -2,12 +2,12 @@
 import { type Signal, useComputed, useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
-import { Choice, Field } from '../../shared/field.tsx'
-import type { Answer, Failed, Grant } from '../api.ts'
-import { post } from '../api.ts'
+import { Choice } from '../../shared/field.tsx'
+import { type Answer, type Grant, post } from '../api.ts'
 import { left, live } from '../live/live.ts'
-import { Dialog } from '../parts/dialog.tsx'
-import { Failure } from '../parts/failure.tsx'
+import { Ask } from '../parts/ask.tsx'
+import { chosenInto } from '../parts/bound.ts'
+import { FilterField, Pause } from '../parts/list-tools.tsx'
 import type { Sorting } from '../parts/rows.ts'
 import { type Column, isSomebodyIn, Table } from '../parts/table.tsx'
 import { Tools } from '../parts/tools.tsx'
@@ -51,30 +51,8 @@ export function Grants(): JSX.Element {
   return (
     <>
       <Tools title="Live grants" count={`${live.value.grants.size} open`}>
-        <div class="grow">
-          <Field
-            id="filter"
-            label="Filter"
-            placeholder="Owner, address, port"
-            value={filter.value}
-            onInput={(value) => {
-              filter.value = value
-            }}
-          />
-        </div>
-        <button
-          class="button"
-          type="button"
-          aria-pressed={paused.value}
-          onClick={() => {
-            paused.value = !paused.value
-          }}
-        >
-          {paused.value ? 'Go on' : 'Pause'}
-        </button>
-        <span class="fresh soft" aria-live="off">
-          {fresh > 0 ? `${fresh} new` : ''}
-        </span>
+        <FilterField filter={filter} placeholder="Owner, address, port" />
+        <Pause paused={paused} fresh={fresh} />
       </Tools>
       <Table
         label="Live grants"
@@ -94,7 +72,7 @@ export function Grants(): JSX.Element {
         }
       />
       {asked.value !== undefined && (
-        <Ask
+        <EndOrExtend
           asked={asked.value}
           onClose={() => {
             // The focus comes back to the button of the row: the row must be there still.
@@ -147,8 +125,9 @@ function Opens({ grant: { opens, kind } }: { readonly grant: Grant }): JSX.Eleme
 
 function Left({ grant }: { readonly grant: Grant }): JSX.Element {
   // The newest end counts: it may have been extended since the row was drawn.
-  const { until } = live.value.grants.get(grant.id) ?? grant
-  if (!live.value.grants.has(grant.id)) return <span class="soft">ended</span>
+  const current = live.value.grants.get(grant.id)
+  if (current === undefined) return <span class="soft">ended</span>
+  const { until } = current
   if (until === null) return <span class="soft">no end</span>
   const milliseconds = left(until)
   return <span class={`time ${milliseconds < 15_000 ? 'soon' : ''}`}>{timeLeft(milliseconds)}</span>
@@ -185,7 +164,7 @@ function Buttons({ grant, asked }: { readonly grant: Grant; readonly asked: Sign
   )
 }
 
-function Ask({ asked, onClose }: { readonly asked: Asked; readonly onClose: () => void }): JSX.Element {
+function EndOrExtend({ asked, onClose }: { readonly asked: Asked; readonly onClose: () => void }): JSX.Element {
   return asked.about === 'end' ? (
     <End grant={asked.grant} onClose={onClose} />
   ) : (
@@ -193,89 +172,59 @@ function Ask({ asked, onClose }: { readonly asked: Asked; readonly onClose: () =
   )
 }
 
-interface AskProps {
+interface AboutGrant {
   readonly grant: Grant
   readonly onClose: () => void
 }
 
-function End({ grant, onClose }: AskProps): JSX.Element {
+function End({ grant, onClose }: AboutGrant): JSX.Element {
   const what = useSignal('this')
-  const failure = useSignal<Failed | undefined>(undefined)
   const choices = [
     ['this', 'this grant alone'],
     ...(grant.name === undefined ? [] : [['name', `all that ${grant.name} has open`] as const]),
     ['source', `all that is open for ${grant.source}`],
   ] as const
-  const end = async (): Promise<void> => {
-    const answer: Answer<unknown> =
-      what.value === 'this'
-        ? await post('/v1/grants/revoke', { grant: grant.id })
-        : await post('/v1/revoke', { word: what.value === 'name' ? grant.name : grant.source })
-    failure.value = answer.ok ? undefined : answer.failure
-    if (answer.ok) onClose()
-  }
+  const end = (): Promise<Answer<unknown>> =>
+    what.value === 'this'
+      ? post('/v1/grants/revoke', { grant: grant.id })
+      : post('/v1/revoke', { word: what.value === 'name' ? grant.name : grant.source })
   return (
-    <Dialog title={`End the grant of ${ownerOf(grant)}?`} onClose={onClose}>
+    <Ask
+      title={`End the grant of ${ownerOf(grant)}?`}
+      action="End it"
+      isDanger
+      act={end}
+      onDone={onClose}
+      onClose={onClose}
+    >
       <p>
         <span class="mono">{grant.opens.join(' ')}</span> for <bdi class="address">{grant.source}</bdi> is shut at once.
         Connections through it end too.
       </p>
-      <Choice
-        id="end-what"
-        label="End"
-        value={what.value}
-        choices={choices}
-        onChange={(value) => {
-          what.value = value
-        }}
-      />
-      <Failure failure={failure.value} />
-      <div class="row">
-        <button class="button danger" type="button" onClick={end}>
-          End it
-        </button>
-        <button class="button" type="button" onClick={onClose}>
-          Cancel
-        </button>
-      </div>
-    </Dialog>
+      <Choice id="end-what" label="End" {...chosenInto(what)} choices={choices} />
+    </Ask>
   )
 }
 
 const SPANS = [60, 300, 900, 3600, 14_400]
 
-function Extend({ grant, onClose }: AskProps): JSX.Element {
+function Extend({ grant, onClose }: AboutGrant): JSX.Element {
   const seconds = useSignal('300')
-  const failure = useSignal<Failed | undefined>(undefined)
-  const extend = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    const answer = await post('/v1/grants/extend', { grant: grant.id, seconds: Number(seconds.value) })
-    failure.value = answer.ok ? undefined : answer.failure
-    if (answer.ok) onClose()
-  }
   return (
-    <Dialog title={`Extend the grant of ${ownerOf(grant)}`} onClose={onClose}>
-      <form class="stack" onSubmit={extend}>
-        <Choice
-          id="extend-by"
-          label="From now on it lasts"
-          hint="The policy of the stanza limits this (MAX_FW_TIMEOUT)."
-          value={seconds.value}
-          choices={SPANS.map((it) => [String(it), it < 120 ? '1 min' : span(it)])}
-          onChange={(value) => {
-            seconds.value = value
-          }}
-        />
-        <Failure failure={failure.value} />
-        <div class="row">
-          <button class="button first" type="submit">
-            Extend it
-          </button>
-          <button class="button" type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <Ask
+      title={`Extend the grant of ${ownerOf(grant)}`}
+      action="Extend it"
+      act={() => post('/v1/grants/extend', { grant: grant.id, seconds: Number(seconds.value) })}
+      onDone={onClose}
+      onClose={onClose}
+    >
+      <Choice
+        id="extend-by"
+        label="From now on it lasts"
+        hint="The policy of the stanza limits this (MAX_FW_TIMEOUT)."
+        {...chosenInto(seconds)}
+        choices={SPANS.map((it) => [String(it), it < 120 ? '1 min' : span(it)])}
+      />
+    </Ask>
   )
 }

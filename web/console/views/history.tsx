@@ -1,12 +1,12 @@
 /** All that happened, for as long as the console keeps it: filtered, page by page, and as a file. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
 import { Choice, Field } from '../../shared/field.tsx'
 import { type Failed, type HistoryPage, send } from '../api.ts'
 import { EventTable } from '../parts/event-table.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { useFetched } from '../parts/fetched.ts'
+import { Pages, usePages } from '../parts/pages.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { type Filters, filtersIn, historyQuery, PAGE } from '../texts/history.ts'
 import { moment } from '../texts/times.ts'
@@ -21,21 +21,10 @@ const VERDICTS = [
 export function History({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
   const filters = filtersIn(query)
   const key = historyQuery(filters)
-  /** The pages before this one, by where they began. */
-  const earlier = useSignal<readonly (number | undefined)[]>([])
-  const before = useSignal<number | undefined>(undefined)
-  useEffect(() => {
-    earlier.value = []
-    before.value = undefined
-  }, [key])
-  const asked = historyQuery(filters, before.value)
+  const turned = usePages(key)
+  const asked = historyQuery(filters, turned.value.at(-1))
   const { value, failure } = useFetched<HistoryPage>(`/v1/history?limit=${PAGE}${asked === '' ? '' : `&${asked}`}`)
   const page = value.value
-  const turn = (back: readonly (number | undefined)[], to: number | undefined): void => {
-    earlier.value = back
-    before.value = to
-    scrollTo(0, 0)
-  }
   return (
     <>
       <Tools title="History" count={page === undefined ? '' : `${page.kept} kept`}>
@@ -51,29 +40,9 @@ export function History({ query }: { readonly query: Readonly<Record<string, str
         isPast
       />
       {page !== undefined && (
-        <nav class="row apart" aria-label="Pages">
-          <button
-            class="button"
-            type="button"
-            aria-disabled={earlier.value.length === 0}
-            onClick={() => {
-              if (earlier.value.length > 0) turn(earlier.value.slice(0, -1), earlier.value.at(-1))
-            }}
-          >
-            Newer
-          </button>
-          <span class="soft small">{page?.oldest != null && <>Kept since {moment(page.oldest)}</>}</span>
-          <button
-            class="button"
-            type="button"
-            aria-disabled={page?.next == null}
-            onClick={() => {
-              if (page?.next != null) turn([...earlier.value, before.value], page.next)
-            }}
-          >
-            Older
-          </button>
-        </nav>
+        <Pages turned={turned} next={page.next}>
+          <span class="soft small">{page.oldest != null && <>Kept since {moment(page.oldest)}</>}</span>
+        </Pages>
       )}
       {page !== undefined && <Export filters={filters} />}
     </>
@@ -114,8 +83,8 @@ function Search({ filters }: { readonly filters: Filters }): JSX.Element {
           <Field id="user" label="User" {...field('user')} />
           <Field id="source" label="Address" mono {...field('source')} />
           <Field id="code" label="Code" mono {...field('code')} />
-          <Moment id="from" label="From" {...field('from')} />
-          <Moment id="to" label="Until" {...field('to')} />
+          <Field id="from" label="From" type="datetime-local" {...field('from')} />
+          <Field id="to" label="Until" type="datetime-local" {...field('to')} />
         </div>
       </details>
       <div class="row end">
@@ -127,26 +96,6 @@ function Search({ filters }: { readonly filters: Filters }): JSX.Element {
         </a>
       </div>
     </form>
-  )
-}
-
-function Moment(props: {
-  readonly id: string
-  readonly label: string
-  readonly value: string
-  readonly onInput: (value: string) => void
-}): JSX.Element {
-  return (
-    <div class="field">
-      <label for={props.id}>{props.label}</label>
-      <input
-        id={props.id}
-        class="input"
-        type="datetime-local"
-        value={props.value}
-        onInput={(event) => props.onInput(event.currentTarget.value)}
-      />
-    </div>
   )
 }
 

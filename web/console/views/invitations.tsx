@@ -3,11 +3,11 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
-import { type Answer, type Failed, post, type User } from '../api.ts'
-import { Failure } from '../parts/failure.tsx'
+import { post, type User } from '../api.ts'
 import { useFetched } from '../parts/fetched.ts'
 import { InvitationFacts } from '../parts/invitation.tsx'
 import { Copied } from '../parts/new-keys.tsx'
+import { Outcome, useChanges } from '../parts/outcome.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { UserForm } from '../parts/user-form.tsx'
@@ -25,17 +25,11 @@ export function Invitations(): JSX.Element {
   const { value, failure, again } = useFetched<{ readonly users: readonly User[] }>('/v1/users')
   const isMaking = useSignal(false)
   const made = useSignal<Made | undefined>(undefined)
-  const wrong = useSignal<Failed | undefined>(undefined)
-  const done = useSignal('')
+  const { wrong, done, after } = useChanges(again)
   const invited = (value.value?.users ?? [])
     .flatMap(({ name, invitation }) => (invitation === null ? [] : [{ name, invitation }]))
     // Those that wait for an answer first.
     .toSorted((one, other) => Number(isClaimed(other.invitation)) - Number(isClaimed(one.invitation)))
-  const after = (answer: Answer<unknown>, words: string): void => {
-    wrong.value = answer.ok ? undefined : answer.failure
-    done.value = answer.ok ? words : ''
-    if (answer.ok) void again()
-  }
   return (
     <>
       <Tools title="Invitations" count={value.value === undefined ? '' : `${invited.length} open`}>
@@ -53,10 +47,7 @@ export function Invitations(): JSX.Element {
           </button>
         )}
       </Tools>
-      <Failure failure={failure.value ?? wrong.value} />
-      <p class="soft small" role="status">
-        {done.value}
-      </p>
+      <Outcome failure={failure.value ?? wrong.value} done={done.value} />
       {isMaking.value && (
         <UserForm
           kind="invitation"

@@ -1,10 +1,10 @@
 /** The way in: a link from the command line, or a passkey. A code besides, where the account has one. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { Field } from '../../shared/field.tsx'
 import { Ghost } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { type Failed, post } from '../api.ts'
+import { CodeField } from '../parts/code-field.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { linkSecret, logIn, why } from '../session.ts'
 import { givePasskey, type LoginOptions, passkeysPossible } from '../webauthn.ts'
@@ -45,17 +45,7 @@ export function Login(): JSX.Element {
         <form class="card stack" onSubmit={byLink}>
           <h2>Your link is here</h2>
           {needsCode.value ? (
-            <Field
-              id="login-code"
-              label="Six digits from your app"
-              value={code.value}
-              onInput={(value) => {
-                code.value = value
-              }}
-              autocomplete="one-time-code"
-              mono
-              required
-            />
+            <CodeField id="login-code" code={code} />
           ) : (
             <p>It is good once, and only when you press the button.</p>
           )}

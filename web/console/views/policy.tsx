@@ -1,11 +1,12 @@
 /** The effective policy: what each stanza allows, after defaults and limits. Never a key. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { type Failed, type Policy, post } from '../api.ts'
+import { Fact } from '../parts/fact.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { useFetched } from '../parts/fetched.ts'
+import { FilterField } from '../parts/list-tools.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { mayManage } from '../session.ts'
 import { capital, fieldText } from '../texts/events.ts'
@@ -37,17 +38,7 @@ export function PolicyView(): JSX.Element {
   return (
     <>
       <Tools title="Effective policy" count={policy === undefined ? '' : `${policy.stanzas.length} stanzas`}>
-        <div class="grow">
-          <Field
-            id="filter"
-            label="Filter"
-            placeholder="Stanza, port, address"
-            value={filter.value}
-            onInput={(it) => {
-              filter.value = it
-            }}
-          />
-        </div>
+        <FilterField filter={filter} placeholder="Stanza, port, address" />
         {mayManage.value && (
           <button class="button" type="button" onClick={reload}>
             Read the files again
@@ -120,20 +111,9 @@ function Rows(props: {
       </div>
       <dl class="facts">
         {Object.entries(props.rows).map(([name, value]) => (
-          <Row key={name} name={name} value={value} />
+          <Fact key={name} name={capital(name)} value={value} />
         ))}
       </dl>
     </section>
-  )
-}
-
-function Row({ name, value }: { readonly name: string; readonly value: unknown }): JSX.Element {
-  return (
-    <>
-      <dt>{capital(name)}</dt>
-      <dd>
-        <bdi>{fieldText(value)}</bdi>
-      </dd>
-    </>
   )
 }

@@ -40,7 +40,7 @@ export function RefusalsView(): JSX.Element {
   const query = new URLSearchParams({
     ...{ from: new Date(from).toISOString(), to: new Date(to).toISOString(), step: String(step / 1000) },
   })
-  const { value, failure, again } = useFetched<Refusals>(`/v1/refusals?${query}`)
+  const { value, failure } = useFetched<Refusals>(`/v1/refusals?${query}`, asked.value)
   const found = value.value
   const chart = found === undefined ? undefined : chartOf(found, from, to, step)
   const total = found?.codes.reduce((sum, { count }) => sum + count, 0)
@@ -65,7 +65,6 @@ export function RefusalsView(): JSX.Element {
           type="button"
           onClick={() => {
             asked.value++
-            void again()
           }}
         >
           Look again
@@ -156,6 +155,26 @@ export function RefusalsView(): JSX.Element {
   )
 }
 
+const COUNT: Column<{ readonly count: number }> = {
+  name: 'Refusals',
+  class: 'c-count',
+  cell: ({ count }) => <span class="time">{count}</span>,
+}
+
+/** @param by the filter of the history that finds the refusals of a row. */
+function inHistory<By extends 'code' | 'source'>(by: By): Column<{ readonly [name in By]: string }> {
+  return {
+    name: 'Actions',
+    isSilent: true,
+    class: 'c-do',
+    cell: ({ [by]: value }) => (
+      <a class="button small" href={addressOf('history', undefined, { [by]: value })}>
+        Show<span class="hidden"> {value}</span>
+      </a>
+    ),
+  }
+}
+
 const BY_CODE: readonly Column<Refusals['codes'][number]>[] = [
   {
     name: 'Code',
@@ -167,17 +186,8 @@ const BY_CODE: readonly Column<Refusals['codes'][number]>[] = [
       </>
     ),
   },
-  { name: 'Refusals', class: 'c-count', cell: ({ count }) => <span class="time">{count}</span> },
-  {
-    name: 'Actions',
-    isSilent: true,
-    class: 'c-do',
-    cell: ({ code }) => (
-      <a class="button small" href={addressOf('history', undefined, { code })}>
-        Show<span class="hidden"> {code}</span>
-      </a>
-    ),
-  },
+  COUNT,
+  inHistory('code'),
 ]
 
 const BY_SOURCE: readonly Column<Refusals['sources'][number]>[] = [
@@ -191,7 +201,7 @@ const BY_SOURCE: readonly Column<Refusals['sources'][number]>[] = [
       </>
     ),
   },
-  { name: 'Refusals', class: 'c-count', cell: ({ count }) => <span class="time">{count}</span> },
+  COUNT,
   {
     name: 'Last',
     class: 'c-last',
@@ -201,14 +211,5 @@ const BY_SOURCE: readonly Column<Refusals['sources'][number]>[] = [
       </time>
     ),
   },
-  {
-    name: 'Actions',
-    isSilent: true,
-    class: 'c-do',
-    cell: ({ source }) => (
-      <a class="button small" href={addressOf('history', undefined, { source })}>
-        Show<span class="hidden"> {source}</span>
-      </a>
-    ),
-  },
+  inHistory('source'),
 ]

@@ -2,10 +2,12 @@
 import { useComputed, useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
-import { Choice, Field } from '../../shared/field.tsx'
+import { Choice } from '../../shared/field.tsx'
 import { live, saysSummaries } from '../live/live.ts'
 import type { SeenEvent } from '../live/state.ts'
+import { chosenInto } from '../parts/bound.ts'
 import { EventTable } from '../parts/event-table.tsx'
+import { FilterField, Pause } from '../parts/list-tools.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { isFound, wordsOf } from '../texts/search-text.ts'
 
@@ -21,49 +23,19 @@ export function Stream(): JSX.Element {
   const kind = useSignal('all')
   const held = useSignal(false)
   const paused = useSignal(false)
-  const still = useRef({ events: live.value.events, seen: live.value.seen })
+  const still = useRef(live.value)
   // An empty list has no row that somebody reads or aims at.
   const stays = paused.value || (held.value && still.current.events.length > 0)
-  if (!stays) still.current = { events: live.value.events, seen: live.value.seen }
+  if (!stays) still.current = live.value
   const missed = live.value.seen - still.current.seen
   const words = useComputed(() => wordsOf(filter.value))
   const rows = shownEvents(still.current.events, kind.value, words.value)
   return (
     <>
       <Tools title="Stream of verdicts" count={`${rows.length} shown`}>
-        <div class="grow">
-          <Field
-            id="filter"
-            label="Filter"
-            placeholder="User, address, code, words"
-            value={filter.value}
-            onInput={(value) => {
-              filter.value = value
-            }}
-          />
-        </div>
-        <Choice
-          id="kind"
-          label="Show"
-          value={kind.value}
-          choices={KINDS}
-          onChange={(value) => {
-            kind.value = value
-          }}
-        />
-        <button
-          class="button"
-          type="button"
-          aria-pressed={paused.value}
-          onClick={() => {
-            paused.value = !paused.value
-          }}
-        >
-          {paused.value ? 'Go on' : 'Pause'}
-        </button>
-        <span class="fresh soft" aria-live="off">
-          {stays && missed > 0 ? `${missed} new` : ''}
-        </span>
+        <FilterField filter={filter} placeholder="User, address, code, words" />
+        <Choice id="kind" label="Show" {...chosenInto(kind)} choices={KINDS} />
+        <Pause paused={paused} fresh={missed} />
         <label class="check says">
           <input
             type="checkbox"

@@ -2,16 +2,18 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { Choice, Field } from '../../shared/field.tsx'
+import { Choice } from '../../shared/field.tsx'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { now } from '../../shared/now.ts'
-import { type Answer, type Failed, type NewKeys, post, type User } from '../api.ts'
-import { Dialog } from '../parts/dialog.tsx'
-import { Failure } from '../parts/failure.tsx'
+import { type Answer, type NewKeys, post, type User } from '../api.ts'
+import { Ask } from '../parts/ask.tsx'
+import { chosenInto } from '../parts/bound.ts'
 import { useFetched } from '../parts/fetched.ts'
 import { InvitationFacts } from '../parts/invitation.tsx'
 import { NewKeysCard } from '../parts/new-keys.tsx'
+import { Outcome, useChanges } from '../parts/outcome.tsx'
+import { keptServer, ServerField, useServer } from '../parts/server-field.tsx'
 import { Tools } from '../parts/tools.tsx'
 import { UserForm } from '../parts/user-form.tsx'
 import { mayManage } from '../session.ts'
@@ -33,12 +35,13 @@ function Back(): JSX.Element {
 
 function NewUser(): JSX.Element {
   const made = useSignal<NewKeys | undefined>(undefined)
-  if (made.value !== undefined)
+  const keys = made.value
+  if (keys !== undefined)
     return (
       <>
         <Back />
-        <Tools title={`Added ${made.value.name}`} />
-        <Made keys={made.value} onDone={() => go(addressOf('users', made.value?.name))} />
+        <Tools title={`Added ${keys.name}`} />
+        <Made keys={keys} onDone={() => go(addressOf('users', keys.name))} />
       </>
     )
   return (
@@ -70,25 +73,19 @@ function OneUser({ name }: { readonly name: string }): JSX.Element {
   const { value, failure, again } = useFetched<{ readonly users: readonly User[] }>('/v1/users')
   const asked = useSignal<Asked | undefined>(undefined)
   const keys = useSignal<NewKeys | undefined>(undefined)
-  const wrong = useSignal<Failed | undefined>(undefined)
-  const done = useSignal('')
+  const { wrong, done, after, changed } = useChanges(again)
   const user = value.value?.users.find((it) => it.name === name)
+  const ask = (next: Asked): void => {
+    asked.value = next
+  }
   const close = (): void => {
     asked.value = undefined
-  }
-  const after = (answer: Answer<unknown>, words: string): void => {
-    wrong.value = answer.ok ? undefined : answer.failure
-    done.value = answer.ok ? words : ''
-    if (answer.ok) void again()
   }
   return (
     <>
       <Back />
       <Tools title={name} count={user === undefined ? '' : stateWord(user, now.value)} />
-      <Failure failure={failure.value ?? wrong.value} />
-      <p class="soft small" role="status">
-        {done.value}
-      </p>
+      <Outcome failure={failure.value ?? wrong.value} done={done.value} />
       {value.value !== undefined && user === undefined && (
         <Notice kind="warn" title="There is no such user.">
           The name may be that of a stanza that was removed.
@@ -111,13 +108,7 @@ function OneUser({ name }: { readonly name: string }): JSX.Element {
             </a>
             {mayManage.value && (
               <>
-                <button
-                  class="button"
-                  type="button"
-                  onClick={() => {
-                    asked.value = 'rotate'
-                  }}
-                >
+                <button class="button" type="button" onClick={() => ask('rotate')}>
                   New keys
                 </button>
                 {user.state === 'off' ? (
@@ -129,23 +120,11 @@ function OneUser({ name }: { readonly name: string }): JSX.Element {
                     Enable
                   </button>
                 ) : (
-                  <button
-                    class="button danger"
-                    type="button"
-                    onClick={() => {
-                      asked.value = 'disable'
-                    }}
-                  >
+                  <button class="button danger" type="button" onClick={() => ask('disable')}>
                     Disable
                   </button>
                 )}
-                <button
-                  class="button danger"
-                  type="button"
-                  onClick={() => {
-                    asked.value = 'remove'
-                  }}
-                >
+                <button class="button danger" type="button" onClick={() => ask('remove')}>
                   Remove
                 </button>
               </>
@@ -153,9 +132,7 @@ function OneUser({ name }: { readonly name: string }): JSX.Element {
           </div>
         </section>
       )}
-      {user?.invitation != null && (
-        <InvitationFacts name={name} invitation={user.invitation} onChange={(answer, words) => after(answer, words)} />
-      )}
+      {user?.invitation != null && <InvitationFacts name={name} invitation={user.invitation} onChange={after} />}
       {asked.value === 'rotate' && (
         <Rotate
           name={name}
@@ -168,27 +145,40 @@ function OneUser({ name }: { readonly name: string }): JSX.Element {
         />
       )}
       {asked.value === 'disable' && (
-        <Sure
+        <Ask
           title={`Disable ${name}?`}
-          text="All that is open for this user is shut at once, with the connections. The keys open nothing until you enable the user again."
           action="Disable"
-          onClose={close}
+          isDanger
           act={() => post('/v1/users/disable', { name })}
-          onDone={(answer) => after(answer, 'The user is disabled.')}
-        />
+          onDone={() => {
+            close()
+            changed('The user is disabled.')
+          }}
+          onClose={close}
+        >
+          <p>
+            All that is open for this user is shut at once, with the connections. The keys open nothing until you enable
+            the user again.
+          </p>
+        </Ask>
       )}
       {asked.value === 'remove' && (
-        <Sure
+        <Ask
           title={`Remove ${name}?`}
-          text="The stanza and its keys go. What is open is shut at once, with the connections. This cannot be taken back: the user would need new keys."
           action="Remove"
-          onClose={close}
+          isDanger
           act={() => post('/v1/users/remove', { name })}
-          onDone={(answer) => {
-            if (answer.ok) go(addressOf('users'))
-            else after(answer, '')
+          onDone={() => {
+            close()
+            go(addressOf('users'))
           }}
-        />
+          onClose={close}
+        >
+          <p>
+            The stanza and its keys go. What is open is shut at once, with the connections. This cannot be taken back:
+            the user would need new keys.
+          </p>
+        </Ask>
       )}
     </>
   )
@@ -229,38 +219,6 @@ function Facts({ user }: { readonly user: User }): JSX.Element {
   )
 }
 
-function Sure(props: {
-  readonly title: string
-  readonly text: string
-  readonly action: string
-  readonly onClose: () => void
-  readonly act: () => Promise<Answer<unknown>>
-  readonly onDone: (answer: Answer<unknown>) => void
-}): JSX.Element {
-  const failure = useSignal<Failed | undefined>(undefined)
-  const act = async (): Promise<void> => {
-    const answer = await props.act()
-    failure.value = answer.ok ? undefined : answer.failure
-    if (!answer.ok) return
-    props.onClose()
-    props.onDone(answer)
-  }
-  return (
-    <Dialog title={props.title} onClose={props.onClose}>
-      <p>{props.text}</p>
-      <Failure failure={failure.value} />
-      <div class="row">
-        <button class="button danger" type="button" onClick={act}>
-          {props.action}
-        </button>
-        <button class="button" type="button" onClick={props.onClose}>
-          Cancel
-        </button>
-      </div>
-    </Dialog>
-  )
-}
-
 const OVERLAPS = [
   ['7d', 'seven days'],
   ['1d', 'one day'],
@@ -272,49 +230,20 @@ function Rotate(props: {
   readonly onClose: () => void
   readonly onKeys: (keys: NewKeys) => void
 }): JSX.Element {
-  const server = useSignal(localStorage.getItem('ghostport-console-server') ?? '')
+  const server = useServer()
   const overlap = useSignal('7d')
-  const failure = useSignal<Failed | undefined>(undefined)
-  const rotate = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    localStorage.setItem('ghostport-console-server', server.value.trim())
-    const body = { name: props.name, server: server.value.trim(), overlap: overlap.value }
-    const answer = await post<NewKeys>('/v1/users/rotate', body)
-    failure.value = answer.ok ? undefined : answer.failure
-    if (answer.ok) props.onKeys(answer.value)
-  }
+  const rotate = (): Promise<Answer<NewKeys>> =>
+    post('/v1/users/rotate', { name: props.name, server: keptServer(server), overlap: overlap.value })
   return (
-    <Dialog title={`New keys for ${props.name}`} onClose={props.onClose}>
-      <form class="stack" onSubmit={rotate}>
-        <Field
-          id="rotate-server"
-          label="Server"
-          hint="Name or address of the server, as the device reaches it"
-          value={server.value}
-          onInput={(value) => {
-            server.value = value
-          }}
-          required
-        />
-        <Choice
-          id="rotate-overlap"
-          label="The old keys still open for"
-          value={overlap.value}
-          choices={OVERLAPS}
-          onChange={(value) => {
-            overlap.value = value
-          }}
-        />
-        <Failure failure={failure.value} />
-        <div class="row">
-          <button class="button first" type="submit">
-            Make new keys
-          </button>
-          <button class="button" type="button" onClick={props.onClose}>
-            Cancel
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <Ask
+      title={`New keys for ${props.name}`}
+      action="Make new keys"
+      act={rotate}
+      onDone={props.onKeys}
+      onClose={props.onClose}
+    >
+      <ServerField id="rotate-server" server={server} />
+      <Choice id="rotate-overlap" label="The old keys still open for" choices={OVERLAPS} {...chosenInto(overlap)} />
+    </Ask>
   )
 }

@@ -1,12 +1,12 @@
 /** All users: what they may open, when they last knocked, and when they end. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { Field } from '../../shared/field.tsx'
 import { Icon } from '../../shared/icons.tsx'
 import { now } from '../../shared/now.ts'
 import type { User } from '../api.ts'
 import { Failure } from '../parts/failure.tsx'
 import { useFetched } from '../parts/fetched.ts'
+import { FilterField } from '../parts/list-tools.tsx'
 import type { Sorting } from '../parts/rows.ts'
 import { type Column, Table } from '../parts/table.tsx'
 import { Tools } from '../parts/tools.tsx'
@@ -23,17 +23,7 @@ export function Users(): JSX.Element {
   return (
     <>
       <Tools title="Users" count={users === undefined ? '' : `${users.length} in all`}>
-        <div class="grow">
-          <Field
-            id="filter"
-            label="Filter"
-            placeholder="Name, port, address, state"
-            value={filter.value}
-            onInput={(it) => {
-              filter.value = it
-            }}
-          />
-        </div>
+        <FilterField filter={filter} placeholder="Name, port, address, state" />
         {mayManage.value && (
           <a class="button first" href={addressOf('users', NEW_USER)}>
             <Icon name="plus" /> Add a user
