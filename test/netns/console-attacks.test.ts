@@ -4,11 +4,11 @@
  *   client 10.9.0.1 ── server 10.9.0.2, which drops by default: ssh on tcp/22; the console on a Unix socket
  */
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type Answer, type Asked, ConsoleProcess } from '../support/console.ts'
-import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
+import { type Answer, type Asked, ConsoleProcess, serverForConsole } from '../support/console.ts'
+import { clientAndServer, type Daemon, knock, SERVER } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 /** The wire format forbids quotes, angle brackets and control characters in names; this is what remains. */
@@ -25,14 +25,9 @@ describe('the console under attack', { skip: netnsUnavailable(), concurrency: 1 
     net = await Network.create()
     const [visitor, server] = await clientAndServer(net)
     client = visitor
-    const folder = net.directory()
-    const socket = join(folder, 'console.sock')
-    daemon = await Daemon.start(net, server, {
-      server: ['CONSOLE_USER nobody', `CONSOLE_SOCKET ${socket}`],
-      access: stanza(['NAME alice', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60']),
-    })
-    for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
-    console = new ConsoleProcess(net, server, socket)
+    const asked = await serverForConsole(net, server)
+    daemon = asked.daemon
+    console = new ConsoleProcess(net, server, asked.socket)
     await console.start()
     token = await console.loggedIn('ada', 'administrator')
   })

@@ -4,12 +4,12 @@
  *   client 10.9.0.1 ── server 10.9.0.2, which drops by default: ssh on tcp/22
  */
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { after, afterEach, before, test } from 'node:test'
 import type { AuditEntry } from '../../src/audit-log/entry.ts'
 import { readAudit, verifyAudit } from '../../src/audit-log/verify.ts'
-import { clientAndServer, Daemon, keys, knock, SERVER, stanza } from '../support/daemon.ts'
+import { serverForConsole } from '../support/console.ts'
+import { clientAndServer, type Daemon, keys, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { must } from '../support/results.ts'
 
@@ -50,14 +50,7 @@ afterEach(async () => {
 })
 
 async function start(...lines: readonly string[]): Promise<void> {
-  const folder = net.directory()
-  socket = join(folder, 'console.sock')
-  daemon = await Daemon.start(net, server, {
-    server: ['CONSOLE_USER nobody', `CONSOLE_SOCKET ${socket}`, ...lines],
-    access: stanza(['NAME alice', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 120']),
-  })
-  // The console's user may pass, and look at nothing.
-  for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
+  ;({ daemon, socket } = await serverForConsole(net, server, lines))
 }
 
 function ask(lines: readonly (string | object)[], uid = NOBODY): readonly unknown[] {

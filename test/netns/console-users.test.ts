@@ -4,13 +4,12 @@
  *   client 10.9.0.1 ── server 10.9.0.2, which drops by default: ssh on tcp/22; the console on a Unix socket
  */
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { readAudit } from '../../src/audit-log/verify.ts'
 import { totpAt } from '../../src/http-server/totp.ts'
-import { type Answer, CONSOLE_HOST, ConsoleProcess } from '../support/console.ts'
-import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
+import { type Answer, CONSOLE_HOST, ConsoleProcess, serverForConsole } from '../support/console.ts'
+import { clientAndServer, type Daemon, knock, SERVER } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { SoftPasskey } from '../support/passkey.ts'
 import { must } from '../support/results.ts'
@@ -26,14 +25,9 @@ describe('the console, for administrators', { skip: netnsUnavailable(), concurre
   before(async () => {
     net = await Network.create()
     ;[client, server] = await clientAndServer(net)
-    const folder = net.directory()
-    const socket = join(folder, 'console.sock')
-    daemon = await Daemon.start(net, server, {
-      server: ['CONSOLE_USER nobody', `CONSOLE_SOCKET ${socket}`],
-      access: stanza(['NAME alice', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 120']),
-    })
-    for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
-    console = new ConsoleProcess(net, server, socket, [`SERVER_SETTINGS ${daemon.path('fwknopd.conf')}`])
+    const asked = await serverForConsole(net, server)
+    daemon = asked.daemon
+    console = new ConsoleProcess(net, server, asked.socket, [`SERVER_SETTINGS ${daemon.path('fwknopd.conf')}`])
     await console.start()
     token = await console.loggedIn('ada', 'administrator')
   })

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ghostportCommand } from './daemon.ts'
+import { Daemon, ghostportCommand, stanza } from './daemon.ts'
 import type { Host, Network, Outcome, Program } from './netns.ts'
 
 export const CONSOLE_HOST = 'console.example'
@@ -23,6 +23,22 @@ export interface Asked {
   /** A POST with this body; else a GET. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A server that a console may ask, as the user nobody. */
+export async function serverForConsole(
+  net: Network,
+  host: Host,
+  lines: readonly string[] = [],
+  access = stanza(['NAME alice', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 120']),
+): Promise<{ readonly daemon: Daemon; readonly socket: string }> {
+  const folder = net.directory()
+  const socket = join(folder, 'console.sock')
+  const settings = ['CONSOLE_USER nobody', `CONSOLE_SOCKET ${socket}`, ...lines]
+  const daemon = await Daemon.start(net, host, { server: settings, access })
+  // The console's user may pass, and look at nothing.
+  for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
+  return { daemon, socket }
 }
 
 export class ConsoleProcess {

@@ -22,6 +22,7 @@ import {
   readCode,
   shiftsOf,
   show,
+  tokenOf,
   totp,
 } from './on-the-console.ts'
 
@@ -67,17 +68,6 @@ describe('the views of ghostport console', { skip }, () => {
     await lab?.[Symbol.asyncDispose]()
     await net?.close()
   })
-
-  const enter = (...more: readonly string[]) =>
-    lab.daemon.verdictAfter(() => knock(client, SERVER, '-A', 'tcp/22', '-a', '10.9.0.1', ...more))
-  const token = (from: Page) => from.evaluate(() => sessionStorage.getItem('ghostport-console-token') ?? '')
-  /** As a program that has the token. */
-  const ask = (path: string, bearer: string, body?: object): { status: number; text: string } => {
-    const post = body === undefined ? [] : ['--json', JSON.stringify(body)]
-    const auth = ['-H', `authorization: Bearer ${bearer}`, '-w', '\n%{http_code}']
-    const out = server.must(['curl', '-s', ...auth, ...post, `${CONSOLE}${path}`])
-    return { status: Number(out.split('\n').at(-1)), text: out.slice(0, out.lastIndexOf('\n')) }
-  }
 
   it('a code from an app is set up, by scanning a code on the screen', async () => {
     // In another browser: this one has a session from before.
@@ -206,11 +196,11 @@ describe('the views of ghostport console', { skip }, () => {
     await tab.getByLabel('Name of a new one').fill('a laptop')
     await tab.getByRole('button', { name: 'Add a passkey' }).click()
     await tab.getByText('a laptop').first().waitFor()
-    const before = await token(tab)
+    const before = await tokenOf(tab)
     await tab.getByRole('button', { name: 'Log out' }).first().click()
     await tab.getByText('You are logged out.').waitFor()
     // A token is worth nothing after that.
-    assert.equal(ask('/v1/session', before).status, 401)
+    assert.equal(lab.ask('/v1/session', before).status, 401)
     // A link alone is not enough now, and stays good until the code comes.
     await tab.goto(lab.link('ada'))
     await tab.getByRole('button', { name: 'Log in with this link' }).click()
@@ -223,7 +213,7 @@ describe('the views of ghostport console', { skip }, () => {
       .getByRole('heading', { name: 'Live grants' })
       .or(tab.getByRole('heading', { name: 'Account' }))
       .waitFor()
-    assert.notEqual(await token(tab), before)
+    assert.notEqual(await tokenOf(tab), before)
     await devtools.detach()
   })
 
@@ -249,7 +239,7 @@ describe('the views of ghostport console', { skip }, () => {
     lab.addAccount('vera', 'viewer')
     const vera = await openConsoleTab(chromium.browser)
     await logInByLink(vera.tab, lab.link('vera'))
-    await enter()
+    await lab.enter(client)
     await vera.tab.getByRole('row', { name: '10.9.0.1' }).waitFor()
     const ways = await vera.tab.getByRole('navigation').getByRole('link').allTextContents()
     assert.ok(!ways.includes('Audit log'), ways.join())
@@ -259,7 +249,7 @@ describe('the views of ghostport console', { skip }, () => {
       const buttons = (await vera.tab.locator('main').getByRole('button').allTextContents()).join()
       assert.doesNotMatch(buttons, /Extend|End|Add a user|New keys|Disable|Remove$|Invite|Confirm|Read the files/, view)
     }
-    const bearer = await token(vera.tab)
+    const bearer = await tokenOf(vera.tab)
     const tries = [
       ['/v1/revoke', { word: 'ada' }],
       ['/v1/grants/extend', { grant: 'g:00000000', seconds: 60 }],
@@ -268,8 +258,8 @@ describe('the views of ghostport console', { skip }, () => {
       ['/v1/users/remove', { name: 'ada' }],
       ['/v1/invitations', { name: 'mallory', open: 'tcp/22', server: SERVER }],
     ] as const
-    for (const [path, body] of tries) assert.equal(ask(path, bearer, body).status, 403, path)
-    assert.equal(ask('/v1/audit', bearer).status, 403)
+    for (const [path, body] of tries) assert.equal(lab.ask(path, bearer, body).status, 403, path)
+    assert.equal(lab.ask('/v1/audit', bearer).status, 403)
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     assert.deepEqual(vera.complaints, [])
     await vera.context.close()
@@ -277,7 +267,7 @@ describe('the views of ghostport console', { skip }, () => {
 
   it('has nothing that axe finds, in any view, light and dark; nothing moves by itself, and nothing is too wide', async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-    await enter()
+    await lab.enter(client)
     const first = await openConsoleTab(chromium.browser, { width: 320, height: 640 })
     await first.tab.goto(CONSOLE)
     await first.tab.getByRole('heading', { name: 'Log in' }).waitFor()

@@ -14,7 +14,7 @@ import { encrypt } from '../../src/packet/cipher.ts'
 import { encodeFields } from '../../src/packet/fields.ts'
 import { WIRE_PREFIX } from '../../src/packet/wire-limits.ts'
 import { EncryptionKey, HmacKey, parseKeyText } from '../../src/packet.ts'
-import { clientAndServer, ghostportCommand, keys, knock, SERVER, sendPacket } from '../support/daemon.ts'
+import { clientAndServer, ghostportCommand, keys, SERVER, sendPacket } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { must } from '../support/results.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
@@ -27,6 +27,7 @@ import {
   openConsoleTab,
   shiftsOf,
   show,
+  tokenOf,
 } from './on-the-console.ts'
 
 /** What would run if it were taken for markup. */
@@ -55,17 +56,6 @@ describe('the page of ghostport console', { skip }, () => {
     await lab?.[Symbol.asyncDispose]()
     await net?.close()
   })
-
-  const enter = (...more: readonly string[]) =>
-    lab.daemon.verdictAfter(() => knock(client, SERVER, '-A', 'tcp/22', '-a', '10.9.0.1', ...more))
-  const token = (from: Page) => from.evaluate(() => sessionStorage.getItem('ghostport-console-token') ?? '')
-  /** As a program that has the token. */
-  const ask = (path: string, bearer: string, body?: object): { status: number; text: string } => {
-    const post = body === undefined ? [] : ['--json', JSON.stringify(body)]
-    const auth = ['-H', `authorization: Bearer ${bearer}`, '-w', '\n%{http_code}']
-    const out = server.must(['curl', '-s', ...auth, ...post, `${CONSOLE}${path}`])
-    return { status: Number(out.split('\n').at(-1)), text: out.slice(0, out.lastIndexOf('\n')) }
-  }
 
   it('a link logs in when its button is pressed, and is gone from the address at once', async () => {
     const link = lab.link('ada')
@@ -98,7 +88,7 @@ describe('the page of ghostport console', { skip }, () => {
 
   it('shows a grant as it comes, counts down, extends it, and ends it', async () => {
     await tab.getByText('Nothing is open').waitFor()
-    await enter('-U', "o'hara & sons")
+    await lab.enter(client, '-U', "o'hara & sons")
     const row = tab.getByRole('row', { name: '10.9.0.1' })
     await row.getByText('tcp/22').waitFor()
     await row.getByText("o'hara & sons").waitFor()
@@ -194,16 +184,16 @@ describe('the page of ghostport console', { skip }, () => {
     await third.goto(`${CONSOLE}/#/grants`)
     await third.getByText('Nothing is open').waitFor()
     await tab.close()
-    await enter()
+    await lab.enter(client)
     await second.getByRole('row', { name: '10.9.0.1' }).waitFor()
     await third.getByRole('row', { name: '10.9.0.1' }).waitFor()
     assert.equal(streams.length, 1)
-    const bearer = await token(second)
-    assert.equal(ask('/v1/session', bearer).status, 200)
+    const bearer = await tokenOf(second)
+    assert.equal(lab.ask('/v1/session', bearer).status, 200)
     await second.getByRole('button', { name: 'Log out' }).click()
     await third.getByRole('heading', { name: 'The console of ghostport' }).waitFor()
-    assert.equal(ask('/v1/session', bearer).status, 401)
-    assert.equal(ask('/v1/revoke', bearer, { word: 'ada' }).status, 401)
+    assert.equal(lab.ask('/v1/session', bearer).status, 401)
+    assert.equal(lab.ask('/v1/revoke', bearer, { word: 'ada' }).status, 401)
     assert.equal(await third.evaluate(() => sessionStorage.length), 0)
     await second.close()
     tab = third

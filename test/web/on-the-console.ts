@@ -7,7 +7,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import decodeQr from 'qr/decode.js'
 import { buildConsole } from '../../web/build-console.mjs'
 import { type BuiltTree, builtTree } from '../support/built-tree.ts'
-import { Daemon, stanza } from '../support/daemon.ts'
+import { serverForConsole } from '../support/console.ts'
+import { type Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
 import type { Host, Network, Program } from '../support/netns.ts'
 
 export const CONSOLE = 'http://localhost:8622'
@@ -22,20 +23,14 @@ export class ConsoleLab implements AsyncDisposable {
 
   static async start(net: Network, host: Host, more: Partial<LabSettings> = {}): Promise<ConsoleLab> {
     const tree = await builtTree('console', buildConsole)
-    const folder = net.directory()
-    const serverSocket = join(folder, 'console.sock')
-    const daemon = await Daemon.start(net, host, {
-      server: ['CONSOLE_USER nobody', `CONSOLE_SOCKET ${serverSocket}`, ...(more.server ?? [])],
-      access: more.access ?? stanza(['NAME ada', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 3600']),
-    })
-    // The console becomes another user, who must get to its own folders.
-    for (const path of [folder, join(folder, '..')]) chmodSync(path, 0o711)
+    const access = stanza(['NAME ada', 'OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 3600'])
+    const { daemon, socket } = await serverForConsole(net, host, more.server, more.access ?? access)
     const own = net.directory()
     chmodSync(own, 0o755)
     mkdirSync(join(own, 'state'), { mode: 0o755 })
     const file = join(own, 'console.conf')
     const settings = ['LISTEN http://127.0.0.1:8622', 'HOST localhost', 'USER nobody']
-    const places = [`STATE_FOLDER ${join(own, 'state/console')}`, `CONSOLE_SOCKET ${serverSocket}`]
+    const places = [`STATE_FOLDER ${join(own, 'state/console')}`, `CONSOLE_SOCKET ${socket}`]
     writeFileSync(file, [...settings, ...places, ''].join('\n'))
     const program = host.start([...tree.command, 'console', '--config', file])
     await program.says(/"event":"ready"/)
@@ -63,6 +58,19 @@ export class ConsoleLab implements AsyncDisposable {
     const link = this.run('login', name).trim()
     assert.match(link, /^http:\/\/localhost:8622\/#login=[\w-]{16,}$/)
     return link
+  }
+
+  /** Knocks for ada from 10.9.0.1, for the ports tcp/22. @returns the verdict. */
+  enter(client: Host, ...more: readonly string[]): ReturnType<Daemon['verdictAfter']> {
+    return this.daemon.verdictAfter(() => knock(client, SERVER, '-A', 'tcp/22', '-a', '10.9.0.1', ...more))
+  }
+
+  /** As a program that has the token of a page. */
+  ask(path: string, bearer: string, body?: object): { status: number; text: string } {
+    const post = body === undefined ? [] : ['--json', JSON.stringify(body)]
+    const auth = ['-H', `authorization: Bearer ${bearer}`, '-w', '\n%{http_code}']
+    const out = this.#host.must(['curl', '-s', ...auth, ...post, `${CONSOLE}${path}`])
+    return { status: Number(out.split('\n').at(-1)), text: out.slice(0, out.lastIndexOf('\n')) }
   }
 
   get pid(): number {
@@ -134,6 +142,11 @@ export async function newConsoleTab(context: BrowserContext, complaints: string[
   })
   tab.on('pageerror', (error) => complaints.push(error.message))
   return tab
+}
+
+/** With what the page proves who it is; empty after a logout. */
+export function tokenOf(tab: Page): Promise<string> {
+  return tab.evaluate(() => sessionStorage.getItem('ghostport-console-token') ?? '')
 }
 
 /** What moved by itself. */
