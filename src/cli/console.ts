@@ -19,6 +19,7 @@ export const command = defineCommand({
     '  account reset NAME            removes app for codes, passkeys and links of an account, and ends its sessions',
     '  account remove NAME           removes an account, and ends its sessions',
     '  login NAME                    prints a link that logs NAME in, once',
+    '  renew                         gives a renewed CERTIFICATE_FILE to the console that runs. No connection ends',
     '  metrics-token                 makes the token for /metrics, and prints it or writes it into --file FILE',
   ],
   after: [
@@ -36,9 +37,18 @@ async function run(
   const { readConsoleFile } = await import('./console/read-console-file.ts')
   const read = readConsoleFile(given.config)
   if (!read.ok) return read
+  const misplaced = (['role', 'for', 'file'] as const).find((name) => given[name] !== undefined)
+  if (operands[0] === 'renew') {
+    if (misplaced !== undefined || given.json > 0 || given.check > 0)
+      return refuse(
+        'CLI_USAGE',
+        `--${misplaced ?? (given.json > 0 ? 'json' : 'check')} has no effect with “console renew”`,
+      )
+    const { renewCertificate } = await import('./server/web-renewal.ts')
+    return renewCertificate(operands, read.value.config, 'console', terminal)
+  }
   if (operands.length > 0)
     return (await import('./console/actions.ts')).act(operands, given, read.value.config, terminal)
-  const misplaced = (['role', 'for', 'file'] as const).find((name) => given[name] !== undefined)
   if (misplaced !== undefined || given.json > 0)
     return refuse(
       'CLI_USAGE',

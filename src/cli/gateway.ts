@@ -47,7 +47,7 @@ async function run(
   const read = readGatewayFile(file)
   if (!read.ok) return read
   if (operands[0] === 'renew')
-    return (await import('./gateway/renew.ts')).renewCertificate(operands, read.value.config, terminal)
+    return (await import('./server/web-renewal.ts')).renewCertificate(operands, read.value.config, 'gateway', terminal)
   if (operands.length > 0)
     return (await import('./gateway/form-users.ts')).changeFormUsers(operands, given, read.value.config, terminal)
   if (given.profile !== undefined || given.target !== undefined || given.stdin > 0 || given.json > 0)

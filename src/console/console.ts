@@ -6,13 +6,16 @@
 import type { Clock } from '../clock.ts'
 import type { ConsoleConfig } from '../config/console/console-config.ts'
 import type { HttpPlace } from '../config/reading/http-places.ts'
+import type { AccountDeed } from '../daemon/link/console-protocol.ts'
 import { certificateOf, type OwnCertificate } from '../http-server/certificate.ts'
 import { DEFAULT_HTTP_LIMITS } from '../http-server/limits.ts'
+import { type RenewableCertificate, renewableCertificate } from '../http-server/renewable-certificate.ts'
 import type { Route } from '../http-server/route.ts'
 import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
-import { ok, type Result } from '../result.ts'
+import { type Failure, ok, type Result } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
 import { AccountBook } from './account-book.ts'
+import { AccountNotes, type NoteDeed } from './account-notes.ts'
 import { History } from './history.ts'
 import { Login } from './login.ts'
 import { metricsRoute } from './metrics-route.ts'
@@ -21,9 +24,8 @@ import { ServerLine } from './server-line.ts'
 import { type ServerState, ServerWatch } from './server-watch.ts'
 import { Sessions } from './sessions.ts'
 
-export interface Console {
+export interface Console extends RenewableCertificate {
   readonly http: HttpServer
-  readonly certificate: OwnCertificate | undefined
   close(): Promise<void>
 }
 
@@ -32,8 +34,10 @@ export interface ConsoleWorld {
   readonly wall: () => Date
   readonly version: string
   readonly onFault: (error: unknown) => void
-  /** An account logged in, or changed something of itself. */
-  readonly onAccount: (what: string, account: string) => void
+  /** Somebody logged in, tried to, or changed something of the own account. */
+  readonly onAccount: NoteDeed
+  /** The server has no line about it in its audit log. */
+  readonly onUnrecorded: (did: AccountDeed, why: Failure) => void
   /** The server was reached, or is away. */
   readonly onServer: (state: ServerState) => void
 }
@@ -69,11 +73,16 @@ export async function openConsole(
   const book = new AccountBook(state)
   const [events, line] = [new ServerLine(config.serverSocket), new ServerLine(config.serverSocket)]
   const [status, looks] = [new ServerLine(config.serverSocket), new ServerLine(config.serverSocket)]
+  const deeds = new ServerLine(config.serverSocket)
+  const { note } = new AccountNotes(deeds, world.onUnrecorded)
   let history: History | undefined
   let watch: ServerWatch | undefined
   const parts = {
     ...{ book, line, looks, sessions: new Sessions(), login: new Login(book, world.clock), clock: world.clock },
-    tell: world.onAccount,
+    tell: ((...deed) => {
+      world.onAccount(...deed)
+      note(...deed)
+    }) satisfies NoteDeed as NoteDeed,
     watch(): ServerWatch {
       if (watch === undefined) throw new Error('the console has not begun')
       return watch
@@ -92,9 +101,9 @@ export async function openConsole(
     onFault: world.onFault,
   })
   if (!http.ok) return http
-  const common = { http: http.value, certificate: certificate.value }
   return ok({
-    ...common,
+    http: http.value,
+    certificate: certificate.value,
     begin() {
       const opened = History.open(state.path, config.history)
       if (!opened.ok) return opened
@@ -102,12 +111,17 @@ export async function openConsole(
       const { version, wall, onServer } = world
       watch = new ServerWatch({ events, asks: status, history, version, wall, onChange: onServer })
       watch.start()
+      const renewable = renewableCertificate(http.value, certificate.value, world.clock)
       return ok({
-        ...common,
+        http: http.value,
+        get certificate() {
+          return renewable.certificate
+        },
+        renew: renewable.renew,
         async close() {
           await http.value.close()
           watch?.stop()
-          for (const one of [events, status, line, looks]) one.close()
+          for (const one of [events, status, line, looks, deeds]) one.close()
           history?.close()
         },
       })

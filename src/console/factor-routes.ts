@@ -1,12 +1,14 @@
 /** Second factors: an app for codes, and passkeys. How they are added, removed, and used for a login or a step-up. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, monotonic } from '../clock.ts'
+import type { AccountDeed } from '../daemon/link/console-protocol.ts'
 import { type HttpReply, type HttpRequest, jsonReply, type Route, route } from '../http-server/route.ts'
 import { base32, checkTotp, TOTP_SECRET_LENGTH, totpUri } from '../http-server/totp.ts'
 import { mapped, record, text } from '../json-reader.ts'
 import { ok, refuse } from '../result.ts'
-import { type Account, hasFactor, MOST_PASSKEYS } from './account.ts'
+import { type Account, type AccountNameText, hasFactor, MOST_PASSKEYS } from './account.ts'
 import type { AccountBook } from './account-book.ts'
+import type { NoteDeed } from './account-notes.ts'
 import { failureReply, refusal } from './answers.ts'
 import { type Asking, accountAnswer, type Gatekeeper, sessionAnswer } from './gatekeeper.ts'
 import type { Login, LoginOutcome } from './login.ts'
@@ -19,6 +21,7 @@ import {
   ES256,
   judgeAssertion,
   judgeRegistration,
+  RS256,
   readAssertion,
   readRegistration,
   type Site,
@@ -31,9 +34,13 @@ export interface FactorParts {
   readonly sessions: Sessions
   readonly login: Login
   readonly clock: Clock
-  readonly loginReply: (outcome: LoginOutcome, sessions: Sessions) => HttpReply
-  /** Something that an account did, for the log of the console. */
-  readonly tell: (what: string, account: string) => void
+  readonly loginReply: (
+    outcome: LoginOutcome,
+    sessions: Sessions,
+    tell: (did: AccountDeed, name: AccountNameText | undefined) => void,
+  ) => HttpReply
+  /** For the log of the console, and the audit log of the server. */
+  readonly tell: NoteDeed
 }
 
 const id = text({ max: 100 })
@@ -64,7 +71,10 @@ export function factorRoutes(parts: FactorParts, gate: Gatekeeper): readonly Rou
 
 const LOGIN: ChallengeUse = { use: 'login', account: '' }
 
-function passkeyLogin({ book, sessions, login, loginReply }: FactorParts, challenges: Challenges): readonly Route[] {
+function passkeyLogin(
+  { book, sessions, login, loginReply, tell }: FactorParts,
+  challenges: Challenges,
+): readonly Route[] {
   const find = (given: Assertion): Account | undefined => {
     const accounts = book.read()
     const found = accounts.ok
@@ -90,15 +100,21 @@ function passkeyLogin({ book, sessions, login, loginReply }: FactorParts, challe
         const outcome = await login.inTime(source, async (): Promise<LoginOutcome> => {
           const account = find(body.credential)
           const proven = account && (await prove(book, account.name, body, siteIn(request), challenges, LOGIN))
-          return proven === undefined ? { kind: 'refused' } : { kind: 'in', account: proven, way: 'factor' }
+          return proven === undefined
+            ? { kind: 'refused', ...(account !== undefined && { name: account.name }) }
+            : { kind: 'in', account: proven, way: 'factor' }
         })
-        return loginReply(outcome, sessions)
+        return loginReply(outcome, sessions, (did, name) => tell(did, name, source))
       },
     }),
   ]
 }
 
-function stepUpRoutes({ book, login, clock }: FactorParts, gate: Gatekeeper, challenges: Challenges): readonly Route[] {
+function stepUpRoutes(
+  { book, login, clock, tell }: FactorParts,
+  gate: Gatekeeper,
+  challenges: Challenges,
+): readonly Route[] {
   const use = ({ account }: Asking): ChallengeUse => ({ use: 'step-up', account: account.id })
   return [
     gate.post('/v1/step-up/passkey/options', 'viewer', readNothing, (request, asking) =>
@@ -119,8 +135,10 @@ function stepUpRoutes({ book, login, clock }: FactorParts, gate: Gatekeeper, cha
             credential !== undefined &&
             (await prove(book, account.name, { id, credential }, siteIn(request), challenges, use(asking))) !==
               undefined
-      if (!isProven)
+      if (!isProven) {
+        tell('step-up refused', account.name, request.source)
         return refusal(401, 'STEP_UP_REFUSED', 'The code or the passkey is not right, or was used already.')
+      }
       const now = monotonic()
       session.steppedUp(now)
       return jsonReply(200, sessionAnswer(asking, clock, now))
@@ -139,7 +157,7 @@ function totpRoutes({ book, clock, sessions, tell }: FactorParts, gate: Gatekeep
       waiting.set(asking.session, secret)
       return jsonReply(200, { secret: base32(secret), uri: totpUri(secret, asking.account.name, siteIn(request).rpId) })
     }),
-    gate.post('/v1/account/totp/confirm', 'viewer', readCode, async ({ body }, asking) => {
+    gate.post('/v1/account/totp/confirm', 'viewer', readCode, async ({ body, source }, asking) => {
       const { session, account } = asking
       const refused = whyNoFactor(asking)
       if (refused !== undefined) return refused
@@ -153,18 +171,18 @@ function totpRoutes({ book, clock, sessions, tell }: FactorParts, gate: Gatekeep
       if (!changed.ok) return failureReply(changed.failure)
       waiting.delete(session)
       session.steppedUp(monotonic())
-      tell('app for codes added', account.name)
+      tell('app for codes added', account.name, source)
       return jsonReply(200, { account: accountAnswer(changed.value) })
     }),
     gate.post(
       '/v1/account/totp/remove',
       'viewer',
       readNothing,
-      async (_request, { account, token }) => {
+      async ({ source }, { account, token }) => {
         const changed = await book.changeOne(account.name, ({ totp: _, ...one }) => ok(one))
         if (!changed.ok) return failureReply(changed.failure)
         sessions.endOthers(account, token)
-        tell('app for codes removed', account.name)
+        tell('app for codes removed', account.name, source)
         return jsonReply(200, { account: accountAnswer(changed.value) })
       },
       { stepUp: true },
@@ -188,7 +206,7 @@ function passkeyRoutes(
         ...challenges.issue(use(asking), monotonic()),
         rp: { id: site.rpId, name: `ghostport console, ${site.rpId}` },
         user: { id: account.id, name: account.name, displayName: account.name },
-        pubKeyCredParams: [ES256, EDDSA].map((alg) => ({ type: 'public-key', alg })),
+        pubKeyCredParams: [ES256, EDDSA, RS256].map((alg) => ({ type: 'public-key', alg })),
         excludeCredentials: account.passkeys.map(({ id }) => ({ id })),
         timeout: CHALLENGE_TIME,
       })
@@ -219,7 +237,7 @@ function passkeyRoutes(
         if (isKnown) return refusal(400, 'PASSKEY_REFUSED', 'This passkey is known already.')
         if (!changed.ok) return failureReply(changed.failure)
         session.steppedUp(monotonic())
-        tell('passkey added', account.name)
+        tell('passkey added', account.name, request.source)
         return jsonReply(200, { account: accountAnswer(changed.value) })
       },
       MOST_BODY_NEEDS,
@@ -228,7 +246,7 @@ function passkeyRoutes(
       '/v1/account/passkeys/remove',
       'viewer',
       readPasskeyId,
-      async ({ body }, { account, token }) => {
+      async ({ body, source }, { account, token }) => {
         const changed = await book.changeOne(account.name, (one) =>
           one.passkeys.some(({ id }) => id === body.id)
             ? ok({ ...one, passkeys: one.passkeys.filter(({ id }) => id !== body.id) })
@@ -236,7 +254,7 @@ function passkeyRoutes(
         )
         if (!changed.ok) return failureReply(changed.failure)
         sessions.endOthers(account, token)
-        tell('passkey removed', account.name)
+        tell('passkey removed', account.name, source)
         return jsonReply(200, { account: accountAnswer(changed.value) })
       },
       { stepUp: true },

@@ -10,7 +10,7 @@ import type { IpAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
 import { TokenBucket } from '../token-bucket.ts'
 import { milliseconds } from '../units.ts'
-import { type Account, hashSecret } from './account.ts'
+import { type Account, type AccountNameText, hashSecret } from './account.ts'
 import type { AccountBook } from './account-book.ts'
 import type { LoginWay } from './sessions.ts'
 
@@ -23,7 +23,9 @@ const IN_TOTAL = { burst: 60, perSecond: 1 } as const
 
 export type LoginOutcome =
   | { readonly kind: 'in'; readonly account: Account; readonly way: LoginWay }
-  | { readonly kind: 'refused' | 'code needed' }
+  | { readonly kind: 'code needed' }
+  /** `name`: whose login it would have been, where that is known. For the logs alone. */
+  | { readonly kind: 'refused'; readonly name?: AccountNameText }
 
 export class Login {
   readonly #book: AccountBook
@@ -57,16 +59,17 @@ export class Login {
     if (found === undefined) return { kind: 'refused' }
     // The link stays good: who has no code at hand has not used it.
     if (found.totp !== undefined && code === undefined) return { kind: 'code needed' }
-    if (found.totp !== undefined && !this.#ofAccount.take(found.id, monotonic())) return { kind: 'refused' }
+    const { name } = found
+    if (found.totp !== undefined && !this.#ofAccount.take(found.id, monotonic())) return { kind: 'refused', name }
     const hash = hashSecret(secret)
     // Used up before it opens anything: else two at once could use one link.
-    const used = await this.#book.changeOne(found.name, (account) => {
+    const used = await this.#book.changeOne(name, (account) => {
       const isStillThere = account.links.some((link) => link.hash === hash && link.until > this.#clock.now())
       const checked = account.totp === undefined ? account : this.#withCode(account, code)
       if (!isStillThere || checked === undefined) return refuse('VALUE_INVALID', 'not a link that is good')
       return ok({ ...checked, links: account.links.filter((link) => link.hash !== hash) })
     })
-    if (!used.ok) return { kind: 'refused' }
+    if (!used.ok) return { kind: 'refused', name }
     return { kind: 'in', account: used.value, way: found.totp === undefined ? 'link' : 'factor' }
   }
 

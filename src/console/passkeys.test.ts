@@ -17,7 +17,7 @@ import {
 const site = siteOf('Console.example:8443', true)
 const asked = (challenge: string): boolean => challenge === 'asked'
 
-function made(kind: 'ES256' | 'EdDSA' = 'ES256') {
+function made(kind: 'ES256' | 'EdDSA' | 'RS256' = 'ES256') {
   const passkey = new SoftPasskey(site.origin, site.rpId, kind)
   const kept = judgeRegistration(passkey.register('asked'), site, asked)
   assert.ok(kept !== undefined)
@@ -30,12 +30,19 @@ describe('passkeys', () => {
     assert.deepEqual(siteOf('localhost:8622', false), { origin: 'http://localhost:8622', rpId: 'localhost' })
   })
 
-  for (const kind of ['ES256', 'EdDSA'] as const)
+  for (const kind of ['ES256', 'EdDSA', 'RS256'] as const)
     it(`${kind}: made, then used`, () => {
       const { passkey, kept } = made(kind)
+      const { signature } = made(kind).passkey.use('asked')
+      assert.equal(judgeAssertion({ ...passkey.use('asked'), signature }, kept, site, asked), undefined)
       assert.equal(kept.rpId, 'console.example')
-      assert.equal(judgeAssertion(passkey.use('asked'), kept, site, asked), 1)
+      assert.equal(judgeAssertion(passkey.use('asked'), kept, site, asked), 2)
     })
+
+  it('not made: of RSA with less than 2048 bits', () => {
+    const weak = new SoftPasskey(site.origin, site.rpId, 'RS256', 1_024)
+    assert.equal(judgeRegistration(weak.register('asked'), site, asked), undefined)
+  })
 
   const changes: readonly (readonly [string, Changed])[] = [
     ['nobody there', { flags: 0x44 }],

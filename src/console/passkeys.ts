@@ -1,5 +1,6 @@
 /**
- * Passkeys (WebAuthn level 2), by hand over node:crypto: ES256 and EdDSA, no attestation. The browser hands the public
+ * Passkeys (WebAuthn level 2), by hand over node:crypto: ES256, EdDSA and RS256 (Windows Hello), no
+ * attestation. The browser hands the public
  * key over as SubjectPublicKeyInfo, and the authenticator data have a fixed form, so that no CBOR is read. A library
  * for all of it would be 24 packages.
  */
@@ -22,6 +23,9 @@ export const CHALLENGE_TIME = milliseconds(120_000)
 /** Their identifiers in COSE. */
 export const ES256 = -7
 export const EDDSA = -8
+/** RSASSA-PKCS1-v1_5 with SHA-256: the only one that some TPMs have. */
+export const RS256 = -257
+const SHORTEST_RSA = 2_048
 
 const base64url = (max: number): Reader<string> =>
   mapped(text({ max }), (read) => (/^[A-Za-z0-9_-]+$/.test(read) ? read : undefined))
@@ -131,7 +135,7 @@ export function judgeRegistration(
   if (length === 0 || id.length !== length || id.toString('base64url') !== given.id) return undefined
   const publicKey = keyOf(given.publicKey, given.publicKeyAlgorithm)
   // The same key as the authenticator's own: a page that was changed could hand over another one.
-  if (publicKey === undefined || !coordinatesOf(publicKey).every((one) => object.includes(one))) return undefined
+  if (publicKey === undefined || !numbersOf(publicKey).every((one) => object.includes(one))) return undefined
   return { id: given.id, publicKey: given.publicKey, rpId: site.rpId, counter: data.counter }
 }
 
@@ -169,17 +173,30 @@ function isSignature(key: KeyObject, data: Buffer, signature: Buffer): boolean {
 function keyOf(spki: string, algorithm?: number): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: bytesOf(spki), format: 'der', type: 'spki' })
-    const isEs256 = key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1'
-    const found = isEs256 ? ES256 : key.asymmetricKeyType === 'ed25519' ? EDDSA : undefined
+    const found = algorithmOf(key)
     return found !== undefined && (algorithm === undefined || algorithm === found) ? key : undefined
   } catch {
     return undefined
   }
 }
 
-function coordinatesOf(key: KeyObject): readonly Buffer[] {
-  const { x, y } = key.export({ format: 'jwk' })
-  return [x, y].flatMap((one) => (one === undefined ? [] : [bytesOf(one)]))
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): number | undefined {
+  switch (asymmetricKeyType) {
+    case 'ec':
+      return asymmetricKeyDetails?.namedCurve === 'prime256v1' ? ES256 : undefined
+    case 'ed25519':
+      return EDDSA
+    case 'rsa':
+      return (asymmetricKeyDetails?.modulusLength ?? 0) >= SHORTEST_RSA ? RS256 : undefined
+    default:
+      return undefined
+  }
+}
+
+/** What makes it this key, as the authenticator writes it: coordinates, or the modulus of RSA. */
+function numbersOf(key: KeyObject): readonly Buffer[] {
+  const { x, y, n } = key.export({ format: 'jwk' })
+  return [x, y, n].flatMap((one) => (one === undefined ? [] : [bytesOf(one)]))
 }
 
 function bytesOf(base64urlText: string): Buffer {

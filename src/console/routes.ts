@@ -1,10 +1,12 @@
 /** What the console answers (docs/CONSOLE.md § The interface). Each change goes to the server, with who asked. */
 import { type Clock, monotonic } from '../clock.ts'
-import type { ConsoleRequest } from '../daemon/link/console-protocol.ts'
+import type { AccountDeed, ConsoleRequest } from '../daemon/link/console-protocol.ts'
 import { type HttpReply, jsonReply, type Route, route } from '../http-server/route.ts'
 import { integer, mapped, record, text } from '../json-reader.ts'
 import { seconds } from '../units.ts'
+import type { AccountNameText } from './account.ts'
 import type { AccountBook } from './account-book.ts'
+import type { NoteDeed } from './account-notes.ts'
 import { failureReply, refusal } from './answers.ts'
 import { factorRoutes } from './factor-routes.ts'
 import { accountAnswer, Gatekeeper, replyDone, sessionAnswer } from './gatekeeper.ts'
@@ -27,8 +29,8 @@ export interface ConsoleParts {
   readonly line: ServerLine
   readonly looks: ServerLine
   readonly clock: Clock
-  /** Something that an account did, for the log of the console. */
-  readonly tell: (what: string, account: string) => void
+  /** For the log of the console, and the audit log of the server. */
+  readonly tell: NoteDeed
 }
 
 const MOST_STREAMS = 64
@@ -56,7 +58,7 @@ export function consoleRoutes(parts: ConsoleParts): readonly Route[] {
   ]
 }
 
-function loginRoutes({ sessions, login, clock }: ConsoleParts, gate: Gatekeeper): readonly Route[] {
+function loginRoutes({ sessions, login, clock, tell }: ConsoleParts, gate: Gatekeeper): readonly Route[] {
   return [
     route({
       method: 'POST',
@@ -64,7 +66,7 @@ function loginRoutes({ sessions, login, clock }: ConsoleParts, gate: Gatekeeper)
       from: 'own',
       body: { kind: 'json', read: readLink, most: 1_000 },
       async handle({ body: { link, totp }, source }) {
-        return loginReply(await login.byLink(link, totp, source), sessions)
+        return loginReply(await login.byLink(link, totp, source), sessions, (did, name) => tell(did, name, source))
       },
     }),
     gate.get('/v1/session', 'viewer', (_request, asking) => jsonReply(200, sessionAnswer(asking, clock, asking.now))),
@@ -75,16 +77,23 @@ function loginRoutes({ sessions, login, clock }: ConsoleParts, gate: Gatekeeper)
   ]
 }
 
-export function loginReply(outcome: LoginOutcome, sessions: Sessions): HttpReply {
+export function loginReply(
+  outcome: LoginOutcome,
+  sessions: Sessions,
+  tell: (did: AccountDeed, name: AccountNameText | undefined) => void,
+): HttpReply {
   if (outcome.kind === 'code needed')
     return refusal(401, 'TOTP_NEEDED', 'Type the code that your app shows. The link stays good.')
-  if (outcome.kind !== 'in')
+  if (outcome.kind !== 'in') {
+    tell('login refused', outcome.name)
     return refusal(
       401,
       'LOGIN_REFUSED',
       'This login is not good: it was used, it has ended, or the code is wrong.',
       HINT,
     )
+  }
+  tell(outcome.way === 'factor' ? 'login by second factor' : 'login by link', outcome.account.name)
   const { token } = sessions.begin(outcome.account, outcome.way, monotonic())
   return jsonReply(200, { token, account: accountAnswer(outcome.account) })
 }

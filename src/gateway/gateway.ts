@@ -8,10 +8,9 @@ import { judgeTargets } from '../config/gateway/parse-gateway-conf.ts'
 import type { Notice } from '../config/reading/notice.ts'
 import { certificateOf, type OwnCertificate } from '../http-server/certificate.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http-server/limits.ts'
+import { type RenewableCertificate, renewableCertificate } from '../http-server/renewable-certificate.ts'
 import type { Route } from '../http-server/route.ts'
-import type { KeyAndCertificate } from '../http-server/self-signed.ts'
 import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
-import { judgeRenewal, type ServerCertificate } from '../http-server/server-certificate.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
@@ -21,15 +20,8 @@ import { type FateCounts, gatewayRoutes } from './routes.ts'
 import { type LookUp, Targets } from './targets.ts'
 import { Tickets } from './tickets.ts'
 
-export interface Gateway {
+export interface Gateway extends RenewableCertificate {
   readonly http: HttpServer
-  /** The one in use now. */
-  readonly certificate: OwnCertificate | undefined
-  /**
-   * New connections get another certificate; the open ones go on.
-   * @returns KEY_INVALID: it is not good, and the old one stays.
-   */
-  renew(pair: KeyAndCertificate): Result<ServerCertificate, Failure<'KEY_INVALID'>>
   readonly counts: FateCounts
   /** What the operator should know of the targets. */
   readonly notices: readonly Notice[]
@@ -99,19 +91,13 @@ export async function openGateway(
       text: `The target “${id}” has no address now: its name cannot be looked up.`,
     }),
   )
-  let inUse = certificate.value
+  const renewable = renewableCertificate(http.value, certificate.value, world.clock)
   return ok({
     http: http.value,
     get certificate() {
-      return inUse
+      return renewable.certificate
     },
-    renew(pair) {
-      const judged = judgeRenewal(pair, 'the new certificate', new Date(world.clock.now() * 1_000))
-      if (!judged.ok) return judged
-      http.value.useCertificate(judged.value.tls)
-      inUse = { ...judged.value, selfSigned: false }
-      return judged
-    },
+    renew: renewable.renew,
     counts,
     notices: [...judgeTargets(targets.addresses, [...world.ownAddresses]), ...unresolved],
     async close() {

@@ -35,6 +35,7 @@ const MOST_BYTES = 8 * 1024 * 1024
 /** What is done under a lock takes milliseconds. */
 const LOCK_TIME = milliseconds(3_000)
 const LOCK_PAUSE = milliseconds(5)
+const SERVER_LOCK = 'running.lock'
 
 /** The user of the folder may have made it, while it was that user’s, with a file of root’s. */
 function hasOtherName(path: string): boolean {
@@ -118,6 +119,30 @@ export class StateFolder {
    * @returns what releases it; CONFIG_UNWRITABLE if another one holds it for seconds.
    */
   async lock(name: string): Promise<Result<() => void, StateFailure>> {
+    const taken = await this.#lock(name)
+    if (!taken.ok) return taken
+    return taken.value === undefined
+      ? refuse('CONFIG_UNWRITABLE', `${join(this.path, name)}: another process has held it for ${LOCK_TIME / 1_000} s`)
+      : ok(taken.value)
+  }
+
+  /**
+   * For a server, at its start: two of them would change the same files, each by what it knows alone. One that is about
+   * to end is waited for. The kernel ends it with the process.
+   * @returns INSTANCE_RUNNING if another one goes on.
+   */
+  async keepToOneServer(): Promise<Result<void, StateFailure | Failure<'INSTANCE_RUNNING'>>> {
+    const taken = await this.#lock(SERVER_LOCK)
+    if (!taken.ok) return taken
+    return taken.value === undefined
+      ? refuse('INSTANCE_RUNNING', `another process has the folder ${this.path} (STATE_FOLDER)`, {
+          suggestion: 'end that one, or give each its own STATE_FOLDER',
+        })
+      : ok(undefined)
+  }
+
+  /** @returns undefined if another process holds it for seconds. */
+  async #lock(name: string): Promise<Result<(() => void) | undefined, StateFailure>> {
     const path = join(this.path, name)
     let descriptor: number | undefined
     try {
@@ -135,8 +160,7 @@ export class StateFolder {
           return ok(() => closeSync(opened))
         }
         if (taken !== 'held') return refuse('CONFIG_UNWRITABLE', `${path} cannot be locked: ${taken.why}`)
-        if (performance.now() > until)
-          return refuse('CONFIG_UNWRITABLE', `${path}: another process has held it for ${LOCK_TIME / 1_000} s`)
+        if (performance.now() > until) return ok(undefined)
       }
     } catch (error) {
       return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)

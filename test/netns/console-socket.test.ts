@@ -120,6 +120,24 @@ test('it looks, extends, revokes, and changes users; each change is in the audit
   assert.deepEqual(must(verifyAudit(daemon.path('state/audit.log'))).findings, [])
 })
 
+test('what accounts do at the console is recorded; floods of it leave their number', { skip }, async () => {
+  await start()
+  const deed = (did: string, more: object = {}): object => ({ ask: 'account', did, ...more })
+  askOne(deed('login by link', ADA))
+  const refused = Array.from({ length: 30 }, () => deed('login refused', { from: '192.0.2.8' }))
+  assert.equal(ask(refused).length, 30)
+  askOne(deed('passkey added', { ...ADA, missing: 4 }))
+  assert.deepEqual(
+    audit().map(({ did, by, note }) => [did, by.name, by.from, note]),
+    [
+      ['console: login by link', 'ada', '192.0.2.7', undefined],
+      ...Array.from({ length: 20 }, () => ['console: login refused', undefined, '192.0.2.8', undefined]),
+      ['console: passkey added', 'ada', '192.0.2.7', '14 more before it have no line'],
+    ],
+  )
+  assert.equal(audit()[0]?.by.via, 'console')
+})
+
 test('the stream of events goes on from where the asker was', { skip }, async () => {
   await start()
   const first = askOne({ ask: 'events', after: 0 }) as { events: { event: string; number: number }[]; next: number }
@@ -156,6 +174,8 @@ const hostile: readonly (string | object)[] = [
   { ask: 'revoke', word: 'alice' },
   { ask: 'revoke', word: '--socket', by: ADA },
   { ask: 'revoke', word: 'alice', by: { name: 'a b' } },
+  { ask: 'account', did: 'reboot', ...ADA },
+  { ask: 'account', did: 'login refused', name: 'a b' },
   { ask: 'extend', grant: 'g:1', seconds: 10, by: ADA },
   { ask: 'extend', grant: 'g:00000000', seconds: 86_401, by: ADA },
   { ask: 'extend', grant: 'g:00000000', seconds: 1.5, by: ADA },

@@ -174,7 +174,11 @@ describe('the console, for administrators', { skip: netnsUnavailable(), concurre
     const next = (await get(`/v1/audit?limit=3&before=${page.next}`)).json as unknown as typeof page
     assert.equal(next.entries[0]?.seq, (page.entries[2]?.seq ?? 0) - 1)
     const mine = must(readAudit(daemon.path('state/audit.log'))).filter(({ by }) => by.via === 'console')
-    assert.deepEqual([...new Set(mine.map(({ did, by }) => `${did} ${by.name} ${by.from}`))].slice(0, 3), [
+    const told = [...new Set(mine.map(({ did, by }) => `${did} ${by.name} ${by.from}`))]
+    for (const did of ['app for codes added', 'passkey added', 'step-up refused'])
+      assert.ok(told.includes(`console: ${did} ada 192.0.2.7`), `${did}:\n${told.join('\n')}`)
+    assert.ok(told.some((line) => line.startsWith('console: login by second factor ada ')))
+    assert.deepEqual(told.filter((line) => !line.startsWith('console:')).slice(0, 3), [
       'user add ada 192.0.2.7',
       'user rotate ada 192.0.2.7',
       'user disable ada 192.0.2.7',

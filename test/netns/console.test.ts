@@ -156,8 +156,13 @@ describe('the console', { skip: netnsUnavailable(), concurrency: 1 }, () => {
         ...['console account add otto', 'console login otto'],
       ],
     )
+    const deeds = lines.filter(({ by }) => by.via === 'console')
+    const told = deeds.map(({ did, by }) => `${did} ${by.name ?? '-'} ${by.from}`)
+    assert.ok(told.includes('console: login refused - 192.0.2.7'), told.join('\n'))
+    assert.ok(told.some((line) => /^console: login by link vera 192\.0\.2\./.test(line)))
+    assert.ok(told.some((line) => /^console: login by link otto 192\.0\.2\./.test(line)))
     assert.deepEqual(
-      lines.flatMap(({ did, by }) => (by.via === 'console' ? [[did, by.via, by.name, by.from]] : [])),
+      deeds.flatMap(({ did, by }) => (did.startsWith('console:') ? [] : [[did, by.via, by.name, by.from]])),
       [
         ['extend', 'console', 'otto', '192.0.2.7'],
         ['revoke', 'console', 'otto', '192.0.2.7'],

@@ -13,6 +13,9 @@ export interface Changed {
   readonly crossOrigin?: boolean
 }
 
+/** In COSE. */
+const KINDS = { ES256: -7, EdDSA: -8, RS256: -257 } as const
+
 export class SoftPasskey {
   readonly id = randomBytes(16)
   readonly #privateKey: KeyObject
@@ -22,12 +25,16 @@ export class SoftPasskey {
   readonly #rpId: string
   counter = 0
 
-  constructor(origin: string, rpId: string, kind: 'ES256' | 'EdDSA' = 'ES256') {
+  constructor(origin: string, rpId: string, kind: keyof typeof KINDS = 'ES256', rsaBits = 2_048) {
     const pair =
-      kind === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' }) : generateKeyPairSync('ed25519')
+      kind === 'ES256'
+        ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+        : kind === 'RS256'
+          ? generateKeyPairSync('rsa', { modulusLength: rsaBits })
+          : generateKeyPairSync('ed25519')
     this.#privateKey = pair.privateKey
     this.publicKey = pair.publicKey
-    this.#algorithm = kind === 'ES256' ? -7 : -8
+    this.#algorithm = KINDS[kind]
     this.#origin = origin
     this.#rpId = rpId
   }
@@ -51,13 +58,15 @@ export class SoftPasskey {
 
   /** @param otherKey handed over in the place of its own. */
   register(challenge: string, changed: Changed = {}, otherKey: KeyObject = this.publicKey) {
-    const { x = '', y } = this.publicKey.export({ format: 'jwk' })
+    const { x, y, n } = this.publicKey.export({ format: 'jwk' })
     const length = Buffer.alloc(2)
     length.writeUInt16BE(this.id.length)
-    // A COSE key, as far as anybody looks: the coordinates as byte strings.
-    const cose = [x, y].flatMap((one) =>
-      one === undefined ? [] : [Buffer.from([0x58, 32]), Buffer.from(one, 'base64url')],
-    )
+    // A COSE key, as far as anybody looks: the coordinates, or the modulus, as byte strings.
+    const cose = [x, y, n].flatMap((one) => {
+      const bytes = Buffer.from(one ?? '', 'base64url')
+      const head = bytes.length < 256 ? [0x58, bytes.length] : [0x59, bytes.length >> 8, bytes.length & 0xff]
+      return one === undefined ? [] : [Buffer.from(head), bytes]
+    })
     const data = Buffer.concat([this.#data(0x45, changed), Buffer.alloc(16), length, this.id, ...cose])
     const size = Buffer.alloc(2)
     size.writeUInt16BE(data.length)
@@ -80,7 +89,7 @@ export class SoftPasskey {
       id: text(this.id),
       authenticatorData: text(data),
       clientDataJSON: text(clientData),
-      signature: text(sign(this.#algorithm === -7 ? 'sha256' : null, signed, this.#privateKey)),
+      signature: text(sign(this.#algorithm === KINDS.EdDSA ? null : 'sha256', signed, this.#privateKey)),
     }
   }
 }

@@ -40,7 +40,7 @@ export async function act(
 ): Promise<Outcome> {
   const [action = '', word, name] = operands
   if (action !== 'account' && action !== 'login' && action !== 'metrics-token') {
-    const meant = nearest(action, ['account', 'login', 'metrics-token']) ?? 'login'
+    const meant = nearest(action, ['account', 'login', 'metrics-token', 'renew']) ?? 'login'
     return refuse('CLI_USAGE', `there is no action “${action}” of “console”`, {
       suggestion: `ghostport console ${meant}`,
     })

@@ -20,6 +20,7 @@ import {
   tellReady,
   untilSignal,
 } from '../server/web-process.ts'
+import { openRenewal } from '../server/web-renewal.ts'
 import { logToOutput } from '../terminal/output-log.ts'
 import { ownVersion } from '../terminal/own-version.ts'
 import { consolePagePermissions } from './page-permissions.ts'
@@ -38,6 +39,8 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
   if (!become.ok) return become
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
+  const alone = await state.value.keepToOneServer()
+  if (!alone.ok) return alone
   const bundle = pageBundle('console')
   const { log, output } = logToOutput()
   const opened = await openConsole(
@@ -49,7 +52,14 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
       wall: () => new Date(),
       version: ownVersion(),
       onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
-      onAccount: (what, account) => log.write('info', 'account', { account, what }),
+      onAccount: (did, name, from) =>
+        log.write(did.endsWith('refused') ? 'warning' : 'info', 'account', {
+          did,
+          ...(name !== undefined && { account: name }),
+          ...(from !== undefined && { from }),
+        }),
+      onUnrecorded: (did, why) =>
+        log.write('warning', 'notice', { text: `The audit log has no line about “${did}”: ${why.detail}.` }),
       onServer: (server) => tellServer(log, server),
     },
   )
@@ -60,6 +70,7 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
     await opened.value.http.close(0)
     return begun
   }
+  const door = await openRenewal(config.certificate, state.value, begun.value, 'console', log)
   const manager = ownServiceManager()
   tellStart(log, read, opened.value, bundle)
   manager.ready('the console answers')
@@ -67,6 +78,7 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
   staySmall('console')
   await untilSignal(log)
   manager.stopping()
+  door()
   await begun.value.close()
   await output.flush(LAST_LINES_TIME)
   return 0

@@ -1,5 +1,4 @@
 /** Runs the gateway in this process until a signal ends it. */
-import { join } from 'node:path'
 import { systemResolve } from '../../client/resolve.ts'
 import { systemClock } from '../../clock.ts'
 import { INVITE_PATH } from '../../config/client/invite-link.ts'
@@ -8,9 +7,7 @@ import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-con
 import { ownAddresses } from '../../daemon/warden/admission/own-addresses.ts'
 import { type Gateway, openGateway } from '../../gateway/gateway.ts'
 import { type Bundle, bundleRoutes } from '../../http-server/bundle.ts'
-import { openCertificateDoor } from '../../http-server/certificate-door.ts'
 import type { Route } from '../../http-server/route.ts'
-import { readCertificateFiles, type ServerCertificate } from '../../http-server/server-certificate.ts'
 import type { Log, LogField } from '../../log.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
@@ -26,10 +23,10 @@ import {
   tellReady,
   untilSignal,
 } from '../server/web-process.ts'
+import { openRenewal } from '../server/web-renewal.ts'
 import { logToOutput } from '../terminal/output-log.ts'
 import { gatewayIdentity } from './identity.ts'
 import { pagePermissions } from './page-permissions.ts'
-import { RENEW_SOCKET } from './renew.ts'
 
 const TITLE = 'ghostport: gateway'
 /** How often counts are logged, where there is anything to count. */
@@ -43,6 +40,8 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   if (!become.ok) return become
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
+  const alone = await state.value.keepToOneServer()
+  if (!alone.ok) return alone
   const bundle = pageBundle('page')
   const { log, output } = logToOutput()
   const opened = await openGateway(config, state.value, await pageRoutes(bundle, config), {
@@ -73,7 +72,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
     await gateway.close()
     return writable
   }
-  const door = await openRenewal(config, state.value, gateway, log)
+  const door = await openRenewal(config.certificate, state.value, gateway, 'gateway', log)
   const manager = ownServiceManager()
   tellNotices(log, [...parsed.notices, ...gateway.notices])
   tellReady(log, gateway, bundle)
@@ -102,51 +101,6 @@ async function pageRoutes(bundle: Bundle | undefined, { invitations }: GatewayCo
 async function checkFormUsers(state: StateFolder): Promise<Result<void, Failure>> {
   const { FormUserFile } = await import('../../gateway/forms/user-file.ts')
   return new FormUserFile(state).change((users) => ok(users))
-}
-
-/**
- * Two ways to a renewed certificate: `ghostport gateway renew` hands it over, and SIGHUP makes the gateway read the
- * files itself, where its user may. @returns what closes the first.
- */
-async function openRenewal(
-  { certificate: files }: GatewayConfig,
-  state: StateFolder,
-  gateway: Gateway,
-  log: Log,
-): Promise<() => void> {
-  const tell = (taken: Result<ServerCertificate, Failure>): void => {
-    if (taken.ok)
-      log.write('info', 'certificate', {
-        fingerprint: taken.value.fingerprint,
-        valid_until: taken.value.validUntil.toISOString(),
-      })
-    else
-      log.write('warning', 'certificate', {
-        refused: taken.failure.code,
-        detail: taken.failure.detail,
-        text: 'The old certificate stays in use.',
-        cure: 'as root: ghostport gateway renew',
-      })
-  }
-  // Without this, the signal would end the gateway.
-  process.on('SIGHUP', () => {
-    log.write('info', 'signal', { signal: 'SIGHUP' })
-    if (files === undefined || gateway.certificate === undefined) return
-    const read = readCertificateFiles(files)
-    tell(read.ok ? gateway.renew(read.value.tls) : read)
-  })
-  if (files === undefined || gateway.certificate === undefined) return () => {}
-  const opened = await openCertificateDoor(join(state.path, RENEW_SOCKET), (pair) => {
-    const taken = gateway.renew(pair)
-    tell(taken)
-    return taken
-  })
-  if (opened.ok) return opened.value
-  log.write('warning', 'notice', {
-    text: `A renewed certificate needs a restart: ${opened.failure.detail}.`,
-    ...(opened.failure.suggestion === undefined ? {} : { cure: opened.failure.suggestion }),
-  })
-  return () => {}
 }
 
 function countRegularly(log: Log, gateway: Gateway): NodeJS.Timeout {

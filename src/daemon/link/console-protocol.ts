@@ -9,10 +9,9 @@ import { parseDeviceFingerprint } from '../../packet/web-invitation.ts'
 import { seconds } from '../../units.ts'
 
 /** Who asks, by the console's word: the name that somebody logged in with, and the address. For the audit log. */
-const by = record(
-  { name: mapped(text({ max: 64 }), (read) => (/^[A-Za-z0-9][A-Za-z0-9@._-]*$/.test(read) ? read : undefined)) },
-  { from: mapped(text({ max: 64 }), (read) => (/^[0-9A-Fa-f.:]+$/.test(read) ? read : undefined)) },
-)
+const accountName = mapped(text({ max: 64 }), (read) => (/^[A-Za-z0-9][A-Za-z0-9@._-]*$/.test(read) ? read : undefined))
+const from = mapped(text({ max: 64 }), (read) => (/^[0-9A-Fa-f.:]+$/.test(read) ? read : undefined))
+const by = record({ name: accountName }, { from })
 const name = parsed(parseStanzaName)
 const grant = mapped(text({ max: 10 }), (read) => (/^g:[0-9a-f]{8}$/.test(read) ? read : undefined))
 /** A word of a command line that is no option, and that cannot end a line of a file. */
@@ -30,12 +29,24 @@ const fingerprint = (text: string) => {
 }
 const span = mapped(text({ max: 10 }), (read) => (/^[1-9][0-9]{0,5}[mhd]$/.test(read) ? read : undefined))
 
+/** What somebody does at the console itself, by its word. */
+export const ACCOUNT_DEEDS = [
+  ...['login by link', 'login by second factor', 'login refused', 'step-up refused'],
+  ...['app for codes added', 'app for codes removed', 'passkey added', 'passkey removed'],
+] as const
+export type AccountDeed = (typeof ACCOUNT_DEEDS)[number]
+
 const request = either(
   record({ ask: literal('status') }, {}),
   record({ ask: literal('uses') }, {}),
   record({ ask: either(literal('users'), literal('policy'), literal('doctor')) }, {}),
   record({ ask: literal('audit') }, {}),
   record({ ask: literal('events'), after: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }) }, {}),
+  record(
+    { ask: literal('account'), did: either(...ACCOUNT_DEEDS.map((word) => literal(word))) },
+    // `missing`: deeds before it that have no line.
+    { name: accountName, from, missing: integer({ min: 1, max: 1_000_000_000 }) },
+  ),
   record({ ask: literal('revoke'), word, by }, {}),
   record({ ask: literal('extend'), grant, seconds: mapped(integer({ min: 1, max: 86_400 }), seconds), by }, {}),
   record({ ask: literal('reload'), by }, {}),
@@ -102,6 +113,7 @@ export function rightFor(ask: ConsoleAsk): ConsoleRight | undefined {
     case 'policy':
     case 'doctor':
     case 'audit':
+    case 'account':
       return undefined
     case 'revoke':
     case 'extend':

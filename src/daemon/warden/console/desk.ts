@@ -29,6 +29,8 @@ const WAIT_FOR_EVENTS = 15_000
 
 /** Lines of the audit log about what CONSOLE_RIGHTS refused: a console that goes on asking must not fill the disk. */
 const REFUSALS = { perSecond: 1 / 60, burst: 20 } as const
+/** The same for what accounts do at the console. What it refuses has a share of its own, so that logins have theirs. */
+const DEEDS = { perSecond: 1 / 10, burst: 60 } as const
 
 export interface DeskParts {
   readonly status: () => Promise<unknown>
@@ -47,14 +49,17 @@ export interface DeskParts {
   readonly uid: number
 }
 
-type Change = Exclude<ConsoleRequest, { ask: 'status' | 'uses' | 'events' | Look }>
+type Deed = Extract<ConsoleRequest, { ask: 'account' }>
+type Change = Exclude<ConsoleRequest, { ask: 'status' | 'uses' | 'events' | 'account' | Look }>
 type UserChange = Exclude<Change, { ask: 'revoke' | 'extend' | 'reload' }>
 
 export class Desk {
   readonly #parts: DeskParts
   readonly #looks: Looks
   readonly #refusals = new TokenBucket(REFUSALS, monotonic())
+  readonly #deeds = { done: new TokenBucket(DEEDS, monotonic()), refused: new TokenBucket(REFUSALS, monotonic()) }
   #unrecorded = 0
+  #unrecordedDeeds = 0
 
   constructor(parts: DeskParts) {
     this.#parts = parts
@@ -82,6 +87,8 @@ export class Desk {
       case 'doctor':
       case 'audit':
         return await this.#look(request.ask)
+      case 'account':
+        return await this.#recordDeed(request)
       default: {
         const right = this.#missingRight(request)
         if (right !== undefined) return await this.#refuse(request, right)
@@ -121,6 +128,26 @@ export class Desk {
       await this.#parts.record({ by: this.#actor(by), did: `${ask}: refused`, note: `CONSOLE_RIGHTS${more}` })
     } else this.#unrecorded++
     return refuse('CONSOLE_REFUSED', `CONSOLE_RIGHTS does not have “${right}”`)
+  }
+
+  async #recordDeed({ did, name, from, missing = 0 }: Deed): Promise<Result<unknown>> {
+    const bucket = did.endsWith('refused') ? this.#deeds.refused : this.#deeds.done
+    if (!bucket.take(1, monotonic())) {
+      this.#unrecordedDeeds += 1 + missing
+      return ok({ recorded: false })
+    }
+    const more = this.#unrecordedDeeds + missing
+    this.#unrecordedDeeds = 0
+    const recorded = await this.#parts.record({
+      by: {
+        ...{ via: 'console', uid: this.#parts.uid },
+        ...(name !== undefined && { name }),
+        ...(from !== undefined && { from }),
+      },
+      did: `console: ${did}`,
+      ...(more > 0 && { note: `${more} more before it have no line` }),
+    })
+    return recorded.ok ? ok({ recorded: true }) : recorded
   }
 
   async #change(request: Change): Promise<Result<unknown>> {
