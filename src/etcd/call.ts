@@ -7,7 +7,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import { jsonLine, printable } from '../bytes/text.ts'
 import { integer, type Reader, record, text } from '../json-reader.ts'
-import type { Milliseconds, Port } from '../units.ts'
+import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 
 /** How the members are reached. */
 export interface EtcdAccess {
@@ -46,6 +46,8 @@ export type EtcdAnswer =
 const LONGEST_ANSWER = 4 * 1024 * 1024
 /** To one member at a time. */
 const MOST_CONNECTIONS = 8
+/** How long a stream is silent before the kernel asks whether the other end is there. */
+const STREAM_ALIVE = milliseconds(1000)
 
 /** What a member answers instead: the status of gRPC, as JSON. */
 const readError: Reader<{ readonly code: number; readonly message: string }> = (value) => {
@@ -57,7 +59,21 @@ const errorFields = record({ code: integer({ min: 1, max: 99 }), message: text({
 export interface EtcdCalls {
   /** Never rejects. @param path such as `/v3/kv/txn`. */
   call(member: EtcdMember, path: string, body: unknown, options: CallOptions): Promise<EtcdAnswer>
+  /**
+   * An answer without an end: one value after the other. Never rejects.
+   * @param path such as `/v3/watch`.
+   * @returns why it has ended.
+   */
+  stream(member: EtcdMember, path: string, body: unknown, options: StreamOptions): Promise<string>
   close(): void
+}
+
+export interface StreamOptions {
+  readonly token?: string | undefined
+  /** Ends it. */
+  readonly signal: AbortSignal
+  /** @param value is not looked at. */
+  readonly onValue: (value: unknown) => void
 }
 
 export interface CallOptions {
@@ -80,19 +96,50 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
           ...(authorities !== undefined && { ca: authorities }),
           ...(own !== undefined && { cert: own.certificate, key: own.key }),
         })
+  const begin = ({ host, port }: EtcdMember, path: string, body: unknown, token?: string, own?: typeof agent) => {
+    const text = jsonLine(body)
+    const request = send({
+      ...{ host, port, path, method: 'POST', agent: own ?? agent },
+      headers: {
+        'content-type': 'application/json',
+        'content-length': `${Buffer.byteLength(text)}`,
+        ...(token !== undefined && { authorization: token }),
+      },
+      ...(secureContext !== undefined && { secureContext, rejectUnauthorized: true }),
+    })
+    request.end(text)
+    return request
+  }
   return {
-    call: ({ host, port }, path, body, { limit, token, signal }) =>
+    stream: (member, path, body, { token, signal, onValue }) =>
       new Promise((resolve) => {
-        const text = jsonLine(body)
-        const request = send({
-          ...{ host, port, path, method: 'POST', agent },
-          headers: {
-            'content-type': 'application/json',
-            'content-length': `${Buffer.byteLength(text)}`,
-            ...(token !== undefined && { authorization: token }),
-          },
-          ...(secureContext !== undefined && { secureContext, rejectUnauthorized: true }),
+        // It lasts: it must not take the place of other requests.
+        const request = begin(member, path, body, token, tls === undefined ? new HttpAgent() : new HttpsAgent())
+        const end = (why: string): void => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(printable(why).slice(0, 300))
+          request.destroy()
+        }
+        const onAbort = (): void => end('not needed any more')
+        if (signal.aborted) onAbort()
+        signal.addEventListener('abort', onAbort)
+        request.on('error', (error: NodeJS.ErrnoException) => end(error.message || (error.code ?? 'no connection')))
+        request.on('response', (response) => {
+          const lines = new StreamLines()
+          response.on('data', (part: Buffer) => {
+            const values = signal.aborted ? [] : lines.push(part)
+            if (values === undefined) end('a stream that is not etcd’s')
+            else for (const value of values) if (!signal.aborted) onValue(value)
+          })
+          response.on('error', (error) => end(error.message))
+          response.on('end', () => end(`the stream ended, with status ${response.statusCode}`))
         })
+        request.on('socket', (socket) => socket.setKeepAlive(true, STREAM_ALIVE).setNoDelay(true))
+        request.on('close', () => end('the connection ended'))
+      }),
+    call: (member, path, body, { limit, token, signal }) =>
+      new Promise((resolve) => {
+        const request = begin(member, path, body, token)
         const end = (answer: EtcdAnswer): void => {
           clearTimeout(timer)
           signal?.removeEventListener('abort', onAbort)
@@ -116,9 +163,35 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
           response.on('end', () => end(readAnswer(response.statusCode ?? 0, Buffer.concat(parts).toString('utf8'))))
         })
         request.on('close', () => silence('the connection ended without an answer'))
-        request.end(text)
       }),
     close: () => agent.destroy(),
+  }
+}
+
+/** One JSON value a line. */
+class StreamLines {
+  #held: Buffer[] = []
+  #length = 0
+
+  /** @returns the values that are complete now; undefined for what is none, or too long. */
+  push(part: Buffer): readonly unknown[] | undefined {
+    const values: unknown[] = []
+    let start = 0
+    for (let end = part.indexOf(0x0a); end >= 0; end = part.indexOf(0x0a, start)) {
+      const line = Buffer.concat([...this.#held, part.subarray(start, end)])
+      this.#held = []
+      this.#length = 0
+      start = end + 1
+      if (line.length > LONGEST_ANSWER) return undefined
+      try {
+        values.push(JSON.parse(line.toString('utf8')))
+      } catch {
+        return undefined
+      }
+    }
+    if (start < part.length) this.#held.push(part.subarray(start))
+    this.#length += part.length - start
+    return this.#length > LONGEST_ANSWER ? undefined : values
   }
 }
 

@@ -13,7 +13,7 @@ import type { EtcdPast } from './header.ts'
 type Txn = { readonly success: readonly { readonly request_txn?: { readonly success: readonly Put[] } }[] }
 type Put = { readonly request_put: { readonly key: string; readonly value: string; readonly lease: string } }
 
-class FakeEtcd implements Etcd {
+class FakeEtcd implements Pick<Etcd, 'ask'> {
   readonly keys = new Map<string, string>()
   readonly asked: string[] = []
   cluster = '17'
@@ -55,8 +55,6 @@ class FakeEtcd implements Etcd {
     const kvs = this.closed === undefined ? {} : { count: '1', kvs: [{ key: 'a', value: this.closed }] }
     return this.#answer({ succeeded: true, responses: [{ response_range: { header: {}, ...kvs } }, ...responses] })
   }
-
-  close(): void {}
 
   #header(): unknown {
     return { cluster_id: this.cluster, revision: `${this.revision}`, member_id: '1', raft_term: '2' }

@@ -30,7 +30,7 @@ const MOST_WAITING = 20_000
 const NOT_FOUND = 5
 
 export interface ClaimsParts extends ClaimSpace {
-  readonly etcd: Etcd
+  readonly etcd: Pick<Etcd, 'ask'>
   /** How long a claim must be kept: no node accepts its packet after that. */
   readonly life: Seconds
   /** What is known of the cluster from before. */

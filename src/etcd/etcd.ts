@@ -21,8 +21,26 @@ export interface Etcd {
    * @returns `silence` if no member answered in time. It may still be done later.
    */
   ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer>
+  /**
+   * Follows an answer without an end. Its member is asked something each second: if it does not answer, or what it
+   * answers is refused by `onPulse`, this ends. Never rejects.
+   * @returns why it has ended. The next one follows the next member.
+   */
+  follow(path: string, body: unknown, options: FollowOptions): Promise<string>
   close(): void
 }
+
+export interface FollowOptions {
+  readonly onValue: (value: unknown) => void
+  /** The body for `/v3/kv/range`: a read that needs a quorum. */
+  readonly pulse: unknown
+  /** @returns why this member is not followed any more. */
+  readonly onPulse: (answer: unknown) => string | undefined
+  readonly signal: AbortSignal
+}
+
+const PULSE_EVERY = milliseconds(1000)
+const PULSE_LIMIT = milliseconds(1500)
 
 /** @param calls the way to one member; for tests. */
 export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access)): Etcd {
@@ -31,7 +49,38 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   let best = 0
   let token: string | undefined
 
-  return { ask, close: () => calls.close() }
+  /** The member that is followed. */
+  let followed = 0
+
+  return { ask, follow, close: () => calls.close() }
+
+  async function follow(path: string, body: unknown, options: FollowOptions): Promise<string> {
+    const { onValue, pulse, onPulse, signal } = options
+    if (login !== undefined) {
+      // Its token may be old: a stream needs one at its beginning only.
+      const refused = await logIn(performance.now() + PULSE_LIMIT)
+      if (refused !== undefined) return refused.kind === 'answer' ? '' : refused.why
+    }
+    const member = members[followed++ % members.length]
+    if (member === undefined || signal.aborted) return 'not needed any more'
+    const own = new AbortController()
+    const onAbort = (): void => own.abort()
+    signal.addEventListener('abort', onAbort)
+    let ended: string | undefined
+    const look = async (): Promise<void> => {
+      const answer = await calls.call(member, '/v3/kv/range', pulse, { limit: PULSE_LIMIT, token, signal: own.signal })
+      if (own.signal.aborted) return
+      ended = answer.kind === 'silence' ? answer.why : answer.kind === 'answer' ? onPulse(answer.value) : undefined
+      if (ended === undefined) timer = setTimeout(() => void look(), PULSE_EVERY)
+      else own.abort()
+    }
+    let timer = setTimeout(() => void look(), PULSE_EVERY)
+    const why = await calls.stream(member, path, body, { token, signal: own.signal, onValue })
+    clearTimeout(timer)
+    own.abort()
+    signal.removeEventListener('abort', onAbort)
+    return ended ?? why
+  }
 
   async function ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer> {
     const until = performance.now() + limit

@@ -37,14 +37,14 @@ function leaseId(read: string): LeaseId | undefined {
 }
 
 export class Leases {
-  readonly #etcd: Etcd
+  readonly #etcd: Pick<Etcd, 'ask'>
   readonly #life: Seconds
   readonly #clocks: LeaseClocks
   #current: (Lease & { readonly since: readonly [Milliseconds, Milliseconds] }) | undefined
   #asked: Promise<Result<Lease, LeaseFailure>> | undefined
 
   /** @param life how long a claim must be kept after it is made. */
-  constructor(etcd: Etcd, life: Seconds, clocks: LeaseClocks) {
+  constructor(etcd: Pick<Etcd, 'ask'>, life: Seconds, clocks: LeaseClocks) {
     this.#etcd = etcd
     this.#life = life
     this.#clocks = clocks

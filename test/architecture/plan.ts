@@ -43,6 +43,7 @@ const ranks: readonly (readonly string[])[] = [
     'invitations',
     'http-server',
     'audit-log',
+    'cluster-record',
   ],
   ['daemon', 'client'],
   ['host', 'gateway', 'client-ui', 'console'],
@@ -80,8 +81,9 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
   },
   {
     from: 'src/daemon/cluster/',
-    closedTo: /^src\/(firewall|replay|commands|capture|delivery|daemon\/(warden|receiver|executor))\//,
-    why: 'the cluster process talks to etcd, and holds nothing that opens a door',
+    closedTo:
+      /^src\/(firewall\/|replay\/|commands\/|capture\/|delivery\/|daemon\/(warden|receiver|executor)\/|cluster-record\/seal)/,
+    why: 'the cluster process talks to etcd, opens no record, and holds nothing that opens a door',
   },
   {
     from: 'src/daemon/executor/',

@@ -5,13 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { monotonic } from '../../src/clock.ts'
 import type { NodeName } from '../../src/config/server/cluster-settings.ts'
 import type { EtcdAccess } from '../../src/etcd/call.ts'
 import { type Claimed, Claims } from '../../src/etcd/claims.ts'
 import { openEtcd } from '../../src/etcd/etcd.ts'
+import { RecordWrites } from '../../src/etcd/record-writes.ts'
+import { PrefixWatch } from '../../src/etcd/watch.ts'
 import type { ReplayDigest } from '../../src/packet/replay-digest.ts'
 import { milliseconds, type Port, port, seconds } from '../../src/units.ts'
 import { makeAuthority } from '../support/tls-certificate.ts'
@@ -140,6 +142,99 @@ describe('etcd over TLS, with users', () => {
       assert.match(answer.unknown, why)
       assert.doesNotMatch(answer.unknown, /a password/)
     })
+
+  it('tells what is below a prefix, in the order of its sections, and then each change', async (t) => {
+    const { put, remove, told, until, go } = followed(t)
+    assert.equal(await put('b/1', 'one', 60), undefined)
+    assert.equal(await put('a/2', 'two'), undefined)
+    go()
+    await until('following')
+    assert.deepEqual(told, ['listing', 'b/1=one', 'a/2=two', 'listed', 'following'])
+    await put('a/3', 'three', 60)
+    await remove('b/1')
+    await until('b/1 removed')
+    assert.deepEqual(told.slice(5), ['a/3=three', 'b/1 removed'])
+    await remove('a/2')
+    await remove('a/3')
+  })
+
+  it('misses nothing while etcd is away, and lists again what etcd has compacted', async (t) => {
+    const { put, remove, told, until, halt, go } = followed(t)
+    go()
+    await until('following')
+    await stop()
+    await until(/^cut/)
+    await start()
+    await put('a/4', 'four', 60)
+    await until('a/4=four')
+    assert.equal(told.filter((it) => it === 'listing').length, 1, told.join())
+
+    await halt()
+    const again = told.length
+    await put('a/5', 'five', 60)
+    await remove('a/4')
+    const answer = await openEtcd(access()).ask('/v3/kv/range', { key: b64('ghostport/front/used/x') }, LIMIT)
+    assert.equal(answer.kind, 'answer')
+    const { header } = answer.value as { readonly header: { readonly revision: string } }
+    etcdctl(['--user', 'root:for tests', 'compact', header.revision])
+    go()
+    await until('listed', again)
+    await until('following', told.indexOf('listed', again))
+    // etcd says that it follows before it looks.
+    assert.deepEqual(told.slice(again), ['following', 'listing', 'a/5=five', 'listed', 'following'])
+    await remove('a/5')
+  })
+
+  it('says why nothing is told', async (t) => {
+    const { until, go } = followed(t, 'back')
+    go()
+    await until(/^cut: .*permission denied/)
+  })
+
+  const b64 = (text: string): string => Buffer.from(text).toString('base64')
+
+  /** Follows `ghostport/CLUSTER/records/`; what it tells is a list of words. */
+  function followed(t: TestContext, cluster = 'front') {
+    const etcd = openEtcd(access())
+    const prefix = `ghostport/${cluster}/records/`
+    const told: string[] = []
+    const watch = new PrefixWatch({
+      ...{ etcd, prefix, sections: ['b/', 'a/'] },
+      events: {
+        onListing: () => told.push('listing'),
+        onListed: () => told.push('listed'),
+        onFollowing: () => told.push('following'),
+        onCut: (why) => told.push(`cut: ${why}`),
+        onChanges: (changes) => {
+          for (const { key, value } of changes)
+            told.push(value === undefined ? `${key} removed` : `${key}=${Buffer.from(value, 'base64')}`)
+        },
+      },
+    })
+    let end = new AbortController()
+    let run: Promise<void> | undefined
+    const halt = async (): Promise<void> => {
+      end.abort()
+      await run
+    }
+    t.after(halt)
+    const writes = new RecordWrites(etcd, { monotonic, wall: () => milliseconds(Date.now()) })
+    return {
+      ...{ told, halt },
+      go(): void {
+        end = new AbortController()
+        run = watch.run(end.signal)
+      },
+      put: (key: string, value: string, life?: number) =>
+        writes.put({ key: `${prefix}${key}`, value: b64(value), ...(life && { life: seconds(life) }) }, LIMIT),
+      remove: (key: string) => writes.remove(`${prefix}${key}`, LIMIT),
+      async until(wanted: string | RegExp, from = 0): Promise<void> {
+        const isIt = (one: string): boolean => (typeof wanted === 'string' ? one === wanted : wanted.test(one))
+        for (let i = 0; i < 600 && !told.slice(from).some(isIt); i++) await delay(50)
+        assert.ok(told.slice(from).some(isIt), `${wanted}: ${told.join(', ')}`)
+      },
+    }
+  }
 })
 
 async function freePort(): Promise<Port> {

@@ -31,6 +31,8 @@ export interface ClusterConfig extends ClusterAddress {
   readonly timeout: Milliseconds
   /** CLUSTER_PASSWORD_FILE */
   readonly passwordFile?: string
+  /** CLUSTER_SECRET_FILE: what records are sealed with. Absent: this node shares used packets only. */
+  readonly secretFile?: string
   /** CLUSTER_CA_FILE: whose certificates count. Absent: the list of Node.js. */
   readonly authoritiesFile?: string
   /** CLUSTER_CERTIFICATE_FILE and CLUSTER_KEY_FILE: what this node shows to etcd. */
@@ -48,6 +50,12 @@ export function nodeName(text: string): Result<NodeName, ValueFailure> {
     : invalidValue(`“${text}” is not the name of a node: 1 to 63 letters, digits, “.”, “_” or “-”`)
 }
 
+export function clusterName(text: string): Result<ClusterName, ValueFailure> {
+  return NAME.test(text)
+    ? ok(text as ClusterName)
+    : invalidValue(`“${text}” is not the name of a cluster: 1 to 63 letters, digits, “.”, “_” or “-”`)
+}
+
 /** `etcds://[USER@]HOST[:PORT][,HOST[:PORT]…]/NAME`. */
 export function clusterAddress(text: string): Result<ClusterAddress, ValueFailure> {
   const [, scheme = '', rest] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? []
@@ -57,8 +65,8 @@ export function clusterAddress(text: string): Result<ClusterAddress, ValueFailur
   const slash = rest.indexOf('/')
   const name = slash < 0 ? '' : rest.slice(slash + 1)
   if (name === '') return invalidValue(`“${text}” lacks the name of the cluster after a “/”, such as ${EXAMPLE}`)
-  if (!NAME.test(name))
-    return invalidValue(`“${name}” is not the name of a cluster: 1 to 63 letters, digits, “.”, “_” or “-”`)
+  const cluster = clusterName(name)
+  if (!cluster.ok) return cluster
   const authority = rest.slice(0, slash)
   const at = authority.lastIndexOf('@')
   const user = at < 0 ? undefined : authority.slice(0, at)
@@ -73,7 +81,7 @@ export function clusterAddress(text: string): Result<ClusterAddress, ValueFailur
   }
   if (members.length > MOST_MEMBERS) return invalidValue(`${members.length} members: at most ${MOST_MEMBERS}`)
   return ok({
-    ...{ members, secure: scheme === 'etcds', cluster: name as ClusterName },
+    ...{ members, secure: scheme === 'etcds', cluster: cluster.value },
     ...(user !== undefined && { user }),
   })
 }

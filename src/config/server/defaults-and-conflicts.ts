@@ -661,7 +661,7 @@ function assembleConsole({ values, at }: GivenSettings, notices: Notice[]): Pick
 
 const CLUSTER_SETTINGS = [
   ...(['CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
-  ...(['CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+  ...(['CLUSTER_SECRET_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
 ] as const
 const CLUSTER_TLS_SETTINGS = ['CLUSTER_CA_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const
 
@@ -707,6 +707,7 @@ function assembleCluster(
     node: node satisfies NodeName,
     timeout: values.CLUSTER_TIMEOUT === undefined ? DEFAULT_CLUSTER_TIMEOUT : milliseconds(values.CLUSTER_TIMEOUT),
     ...(address.user !== undefined && passwordFile !== undefined && { passwordFile }),
+    ...(values.CLUSTER_SECRET_FILE !== undefined && { secretFile: values.CLUSTER_SECRET_FILE }),
     ...(values.CLUSTER_CA_FILE !== undefined && { authoritiesFile: values.CLUSTER_CA_FILE }),
     ...(certificateFile !== undefined && keyFile !== undefined && { own: { certificateFile, keyFile } }),
   })

@@ -135,6 +135,7 @@ export const usedSettings = {
   CLUSTER_NODE: nodeName,
   CLUSTER_TIMEOUT: wholeNumber({ min: 100, max: 10_000, unit: 'milliseconds' }),
   CLUSTER_PASSWORD_FILE: absolutePath('/etc/fwknop'),
+  CLUSTER_SECRET_FILE: absolutePath('/etc/fwknop'),
   CLUSTER_CA_FILE: absolutePath('/etc/fwknop'),
   CLUSTER_CERTIFICATE_FILE: absolutePath('/etc/fwknop'),
   CLUSTER_KEY_FILE: absolutePath('/etc/fwknop'),

@@ -7,9 +7,11 @@
  */
 import { Socket } from 'node:net'
 import { monotonic } from '../../clock.ts'
-import { nodeName } from '../../config/server/cluster-settings.ts'
+import { recordKey } from '../../cluster-record/record-name.ts'
+import { type ClusterName, clusterName, nodeName } from '../../config/server/cluster-settings.ts'
 import { type Claimed, Claims } from '../../etcd/claims.ts'
 import { openEtcd } from '../../etcd/etcd.ts'
+import { RecordWrites } from '../../etcd/record-writes.ts'
 import { CLUSTER_TITLE } from '../../system/own-process.ts'
 import { milliseconds } from '../../units.ts'
 import { beginHelper } from '../link/begin-helper.ts'
@@ -24,6 +26,7 @@ import {
   parseToCluster,
   type ToCluster,
 } from '../link/cluster-protocol.ts'
+import { followRecords, shown } from './follow-records.ts'
 
 /** How often the cluster is looked at, and how long that may take. */
 const LOOK_INTERVAL = milliseconds(5000)
@@ -58,6 +61,8 @@ async function main(): Promise<void> {
 class Desk {
   readonly #send: (message: FromCluster) => void
   #claims: Claims | undefined
+  #writes: RecordWrites | undefined
+  #cluster: ClusterName | undefined
   #answers: ClusterAnswer[] = []
 
   constructor(send: (message: FromCluster) => void) {
@@ -65,18 +70,46 @@ class Desk {
   }
 
   take(message: ToCluster): void {
-    if (message.type === 'configure') this.#configure(message)
-    else
-      for (const { id, digest } of message.claims)
-        void (this.#claims?.claim(digest, message.limit) ?? Promise.resolve(NOT_CONFIGURED)).then((claimed) =>
-          this.#answer(id, claimed),
-        )
+    switch (message.type) {
+      case 'configure':
+        this.#configure(message)
+        return
+      case 'claim':
+        for (const { id, digest } of message.claims)
+          void (this.#claims?.claim(digest, message.limit) ?? Promise.resolve(NOT_CONFIGURED)).then((claimed) =>
+            this.#answer(id, claimed),
+          )
+        return
+      case 'put':
+      case 'remove':
+        void this.#write(message)
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  async #write(message: Extract<ToCluster, { type: 'put' | 'remove' }>): Promise<void> {
+    const { number, limit } = message
+    const [writes, cluster] = [this.#writes, this.#cluster]
+    let why: string | undefined = 'the cluster process has no configuration yet'
+    if (writes !== undefined && cluster !== undefined) {
+      const key = recordKey(cluster, message)
+      why =
+        message.type === 'put'
+          ? await writes.put({ key, value: message.sealed, ...(message.life && { life: message.life }) }, limit)
+          : await writes.remove(key, limit)
+    }
+    this.#send({ type: 'written', number, ...(why !== undefined && { why: shown(why) }) })
   }
 
   #configure(order: ConfigureCluster): void {
-    const { members, tls, login, cluster, life, past } = order
+    const { members, tls, login, life, past } = order
     const node = nodeName(order.node)
-    if (!node.ok || this.#claims !== undefined) process.exit(MISTAKE)
+    const named = clusterName(order.cluster)
+    if (!node.ok || !named.ok || this.#claims !== undefined) process.exit(MISTAKE)
+    const cluster = named.value
+    const clocks = { monotonic, wall: () => milliseconds(Math.max(0, Date.now())) }
     let etcd: ReturnType<typeof openEtcd>
     try {
       etcd = openEtcd({ members, ...(tls !== undefined && { tls }), ...(login !== undefined && { login }) })
@@ -87,11 +120,14 @@ class Desk {
     const claims = new Claims({
       ...{ etcd, cluster, node: node.value, life },
       past: past && { cluster: past.cluster, revision: BigInt(past.revision) },
-      clocks: { monotonic, wall: () => milliseconds(Math.max(0, Date.now())) },
+      clocks,
       onPast: ({ cluster: id, revision }) =>
         this.#send({ type: 'past', past: { cluster: id, revision: `${revision}` } }),
     })
     this.#claims = claims
+    this.#writes = new RecordWrites(etcd, clocks)
+    this.#cluster = cluster
+    if (order.records) followRecords(etcd, cluster, this.#send)
     void this.#lookAgain(claims)
   }
 
@@ -119,10 +155,6 @@ class Desk {
 }
 
 const NOT_CONFIGURED: Claimed = { unknown: 'the cluster process has no configuration yet' }
-
-function shown(why: string): string {
-  return why.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
-}
 
 function whole(time: number): ReturnType<typeof milliseconds> {
   return milliseconds(Math.round(time))

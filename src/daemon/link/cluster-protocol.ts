@@ -1,8 +1,9 @@
 /**
  * The messages between warden and cluster process. The cluster process reads what etcd sends, so it may be in the hands
- * of an attacker. It can say of a packet that it is first, used, or unknown, and nothing else: no message of its opens
- * anything.
+ * of an attacker. It can say of a packet that it is first, used, or unknown. It hands over sealed records, which it can
+ * neither make nor change (docs/WIRE.md § 20). No message of its opens anything.
  */
+import { LONGEST_SEALED, readId, readKind, readSealed } from '../../cluster-record/record-name.ts'
 import {
   either,
   integer,
@@ -25,6 +26,9 @@ export const CLUSTER_CHANNEL = 3
 export const LONGEST_TO_CLUSTER = 1024 * 1024
 /** Claims in one message. */
 export const MOST_IN_MESSAGE = 1000
+/** Changes of records in one message, and the characters of what is sealed in them. A line has 64 KiB at most. */
+export const MOST_CHANGES = 100
+export const MOST_SEALED_IN_MESSAGE = 3 * LONGEST_SEALED
 
 const number = integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const digest = mapped(sha256Base64, (read) => read as ReplayDigest)
@@ -38,6 +42,7 @@ const past = record(
   {},
 )
 const name = printableAscii({ max: 64 })
+const isTrue: Reader<true> = (value) => (value === true ? true : undefined)
 
 const toCluster = either(
   record(
@@ -58,8 +63,15 @@ const toCluster = either(
       tls: record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) }),
       login: record({ user: text({ max: 256 }), password: text({ max: 1024 }) }, {}),
       past,
+      /** Whether records are followed. */
+      records: isTrue,
     },
   ),
+  record(
+    { type: literal('put'), number, limit: time, kind: readKind, id: readId, sealed: readSealed },
+    { life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds) },
+  ),
+  record({ type: literal('remove'), number, limit: time, kind: readKind, id: readId }, {}),
   record(
     {
       type: literal('claim'),
@@ -78,6 +90,10 @@ const answer = either(
   record({ id: number, usedAt: name }, {}),
   record({ id: number, unknown: why }, {}),
 )
+const change = either(
+  record({ kind: readKind, id: readId, sealed: readSealed }, {}),
+  record({ kind: readKind, id: readId }, {}),
+)
 const fromCluster = either(
   record({ type: literal('started') }, {}),
   record({ type: literal('failed'), why }, {}),
@@ -85,9 +101,17 @@ const fromCluster = either(
   record({ type: literal('health'), took: time }, {}),
   record({ type: literal('health'), why }, {}),
   record({ type: literal('past'), past }, {}),
+  record({ type: literal('written'), number }, { why }),
+  record({ type: literal('changes'), changes: list(change, { min: 1, max: MOST_CHANGES }) }, {}),
+  record({ type: literal('records'), state: either(literal('listing'), literal('listed'), literal('following')) }, {}),
+  record({ type: literal('records'), state: literal('cut'), why }, {}),
 )
 export type FromCluster = Read<typeof fromCluster>
 export type ClusterAnswer = Read<typeof answer>
+/** A record that was written, or removed (no `sealed`). */
+export type RecordChange = Read<typeof change>
+/** How the records are followed: a list begins, has ended, each change is told, or nothing is told. */
+export type RecordsState = Extract<FromCluster, { type: 'records' }>
 /** What is known of the cluster from before: the id of etcd’s cluster, and the number of its last change. */
 export type ClusterPast = Read<typeof past>
 

@@ -36,7 +36,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   consoleAccess: ['CONSOLE_USER', 'CONSOLE_SOCKET', 'CONSOLE_RIGHTS'],
   cluster: [
     ...(['CLUSTER', 'CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
-    ...(['CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+    ...(['CLUSTER_SECRET_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
   ],
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],

@@ -5,7 +5,9 @@
 import { readFileSync } from 'node:fs'
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
+import type { ClusterSecret } from '../../cluster-record/seal.ts'
 import type { ConfigSource } from '../../config/load.ts'
+import type { ClusterConfig } from '../../config/server/cluster-settings.ts'
 import { clusterPastPath, lastKnocksPath } from '../../config/server/server-config.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
@@ -16,6 +18,7 @@ import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
 import { resolverBySocket, systemResolver } from './admission/ask-resolver.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
+import type { Records } from './cluster-process/records.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import type { EventRing } from './console/event-ring.ts'
 import type { OwnProgram } from './console/own-command.ts'
@@ -161,6 +164,8 @@ async function openAll(start: Start): Promise<Result<Warden>> {
   const resolve =
     helpers === undefined ? systemResolver(lookupAccounts(account), currentSituation()) : resolverBySocket(helpers)
   const warden = new Warden({ ...capturing.value, ...stores.value, commands, gnupg, resolve, manager, log, clock })
+  // Only now: who needs its records listens to them.
+  stores.value.cluster?.start()
   const published = await publish(start, warden)
   if (!published.ok) return published
   warden.begin(published.value)
@@ -262,20 +267,28 @@ async function startCluster({ configuration, helpers, log, undo }: Start): Promi
   const { server, policy } = configuration
   const { cluster: config } = server
   if (config === undefined || policy.maxAge === 'unlimited') return ok(undefined)
-  const { readClusterSecrets } = await import('./cluster-process/secrets.ts')
+  const { readClusterSecret, readClusterSecrets } = await import('./cluster-process/secrets.ts')
   const secrets = readClusterSecrets(config)
   if (!secrets.ok) return secrets
+  const secret = readClusterSecret(config)
+  if (!secret.ok) return secret
   const { Cluster, lifeOfClaim } = await import('./cluster-process/cluster.ts')
   const { clusterBySocket, spawnCluster } = await import('./cluster-process/spawn.ts')
   const { PastFile } = await import('./cluster-process/past-file.ts')
+  const records = secret.value && (await openRecords(config, secret.value, log))
   const cluster = new Cluster({
-    ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log },
+    ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log, records },
     past: new PastFile(clusterPastPath(server), log),
     spawn: () => (helpers === undefined ? spawnCluster(clusterAccount()) : clusterBySocket(helpers)),
   })
-  cluster.start()
   undo.add(() => cluster.stop())
   return ok(cluster)
+}
+
+async function openRecords(config: ClusterConfig, secret: ClusterSecret, log: Log): Promise<Records> {
+  const { recordSealer } = await import('../../cluster-record/seal.ts')
+  const { Records } = await import('./cluster-process/records.ts')
+  return new Records({ sealer: recordSealer(config.cluster, secret), log, limit: config.timeout })
 }
 
 /** For a dry run: they answer like the real ones, and nothing outside of this process knows of them. */

@@ -8,6 +8,7 @@ import { monotonic } from '../../../clock.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
 import type { ReplayDigest } from '../../../packet/replay-digest.ts'
+import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import {
@@ -22,6 +23,7 @@ import {
 import type { ReceiverProcess } from '../receiver-process/spawn.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
 import type { PastFile } from './past-file.ts'
+import type { Records, RecordsStatus } from './records.ts'
 import type { SpawnedCluster } from './spawn.ts'
 
 /** What the cluster says of a packet. `unknown`: it said nothing that counts; with the reason. */
@@ -32,6 +34,8 @@ const RESTART_DELAYS: readonly Milliseconds[] = [100, 500, 2000, 10_000].map(mil
 const WELL_AFTER = milliseconds(60_000)
 /** For the way between the two processes. */
 const GRACE = milliseconds(250)
+/** Changes of records that are taken: a list at once, and what a busy cluster writes. */
+const RECORD_RATE = { perSecond: 20_000, burst: 200_000 }
 /** Claims that wait. */
 const MOST_WAITING = 20_000
 /** etcd was looked at so long ago that nothing is known of it. */
@@ -65,6 +69,8 @@ export interface ClusterStatus {
   readonly first: number
   readonly usedElsewhere: number
   readonly unknown: number
+  /** Only with CLUSTER_SECRET_FILE. */
+  readonly records?: RecordsStatus
 }
 
 export interface ClusterParts {
@@ -73,6 +79,8 @@ export interface ClusterParts {
   readonly secrets: Pick<ConfigureCluster, 'tls' | 'login'>
   readonly life: Seconds
   readonly past: PastFile
+  /** Absent: this node shares used packets only. */
+  readonly records?: Records | undefined
   readonly spawn: () => SpawnedCluster
   readonly log: Log
 }
@@ -106,6 +114,11 @@ export class Cluster {
     this.#health = { usable: false, since: new Date(), why: 'it has not answered yet' }
   }
 
+  /** Absent without CLUSTER_SECRET_FILE. */
+  get records(): Records | undefined {
+    return this.#parts.records
+  }
+
   start(): void {
     if (this.#stopped || this.#child !== undefined) return
     const { spawn, log } = this.#parts
@@ -113,6 +126,8 @@ export class Cluster {
     const { child, channel, errors } = spawn()
     this.#child = child
     this.#unsent = []
+    const changes = new TokenBucket(RECORD_RATE, monotonic())
+    this.#parts.records?.connect((message) => this.#send(message))
     logReceiverErrors(errors, log, () => child.kill('SIGKILL'), 'cluster says')
     let own: string | undefined
     const broken = (why: string): void => {
@@ -125,7 +140,10 @@ export class Cluster {
           const message = parseFromCluster(value)
           if (message === undefined) broken('it sent an invalid message')
           else if (message.type === 'failed') broken(message.why)
-          else this.#take(message)
+          else {
+            const wrong = this.#take(message, changes)
+            if (wrong !== undefined) broken(wrong)
+          }
         }
       },
       onBroken: (why) => broken(`it sent an invalid message: ${why}`),
@@ -137,6 +155,7 @@ export class Cluster {
       this.#channel?.end()
       this.#channel = undefined
       for (const id of [...this.#waiting.keys()]) this.#settle(id, GONE)
+      this.#parts.records?.lost(`the cluster process has ended: ${own ?? why}`)
       if (this.#stopped) return
       if (monotonic() - startedAt > WELL_AFTER) this.#restarts = 0
       const again = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? milliseconds(10_000)
@@ -182,6 +201,7 @@ export class Cluster {
       ...(why !== undefined && { why }),
       ...(took !== undefined && usable && { answeredInMs: took }),
       ...this.#counts,
+      ...(this.#parts.records !== undefined && { records: this.#parts.records.status() }),
     }
   }
 
@@ -190,28 +210,38 @@ export class Cluster {
     clearTimeout(this.#timer)
     this.#child?.kill('SIGKILL')
     for (const id of [...this.#waiting.keys()]) this.#settle(id, GONE)
+    this.#parts.records?.lost('the server stops')
     this.#parts.past.close()
   }
 
-  #take(message: Exclude<FromCluster, { type: 'failed' }>): void {
+  /** @returns why the process is not honest. @param changes what it may tell of records. */
+  #take(message: Exclude<FromCluster, { type: 'failed' }>, changes: TokenBucket): string | undefined {
+    const { records } = this.#parts
     switch (message.type) {
       case 'started':
         this.#channel?.send(this.#order())
         for (const message of this.#unsent?.splice(0) ?? []) this.#channel?.send(message)
         this.#unsent = undefined
-        return
+        return undefined
       case 'answers':
         for (const answer of message.answers) this.#settle(answer.id, claimOf(answer))
-        return
+        return undefined
       case 'past':
         this.#parts.past.learn(message.past)
-        return
+        return undefined
       case 'health':
         this.#lookedAt = monotonic()
         this.#learn('why' in message ? { usable: false, why: message.why } : { usable: true, took: message.took })
-        return
+        return undefined
+      case 'changes':
+      case 'records':
+      case 'written':
+        if (records === undefined) return 'it sent records, and there are none'
+        if (message.type === 'changes' && !changes.take(message.changes.length, monotonic()))
+          return 'it sends records too fast'
+        return records.take(message)
       default:
-        message satisfies never
+        return message satisfies never
     }
   }
 
@@ -221,7 +251,7 @@ export class Cluster {
   }
 
   #order(): ConfigureCluster {
-    const { config, secrets, life, past } = this.#parts
+    const { config, secrets, life, past, records } = this.#parts
     const { members, cluster, node } = config
     const known: ClusterPast | undefined = past.known
     return {
@@ -229,6 +259,7 @@ export class Cluster {
       ...{ members, cluster, node, life },
       ...secrets,
       ...(known !== undefined && { past: known }),
+      ...(records !== undefined && { records: true as const }),
     }
   }
 

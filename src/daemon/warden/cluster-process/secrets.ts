@@ -1,4 +1,5 @@
 /** What the cluster process shows to etcd, and whom it believes: from the files that the configuration names. */
+import { type ClusterSecret, parseClusterSecret } from '../../../cluster-record/seal.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { UsedSetting } from '../../../config/server/fwknopd-settings.ts'
@@ -11,7 +12,8 @@ export type ClusterSecrets = Pick<ConfigureCluster, 'tls' | 'login'>
 /** Whether the files of the cluster can be used, if there is one. @returns the fault, with the line of its setting. */
 export function judgeCluster({ server: { cluster }, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
   if (cluster === undefined) return ok(undefined)
-  const read = readClusterSecrets(cluster)
+  const shown = readClusterSecrets(cluster)
+  const read = shown.ok ? readClusterSecret(cluster) : shown
   if (read.ok) return ok(undefined)
   const setting = /^CLUSTER_[A-Z_]+/.exec(read.failure.detail)?.[0] as UsedSetting | undefined
   const place = setting === undefined ? undefined : at[setting]
@@ -40,6 +42,22 @@ export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets
     ...(user !== undefined &&
       password.value !== undefined && { login: { user, password: Buffer.from(password.value).toString('utf8') } }),
   })
+}
+
+/**
+ * CLUSTER_SECRET_FILE: it stays in the warden.
+ * @returns undefined without one; else the secret, or what is wrong with it, as {@link readClusterSecrets}.
+ */
+export function readClusterSecret({ secretFile }: ClusterConfig): Result<ClusterSecret | undefined> {
+  if (secretFile === undefined) return ok(undefined)
+  const line = readSecretLine(secretFile)
+  const secret = line.ok ? parseClusterSecret(line.value) : line
+  if (secret.ok) return secret
+  const { code, detail } = secret.failure
+  return named(
+    'CLUSTER_SECRET_FILE',
+    code === 'KEY_INVALID' ? refuse(code, `${secretFile}: ${detail}`).failure : secret.failure,
+  )
 }
 
 function named(setting: UsedSetting, failure: Failure): Result<never> {

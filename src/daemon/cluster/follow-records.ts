@@ -1,0 +1,64 @@
+/**
+ * Follows the records of the cluster, and hands them to the warden as they are: sealed. Looked at here are their names,
+ * form and size.
+ */
+import { parseRecordName, RECORD_KINDS, readSealed, recordsPrefix } from '../../cluster-record/record-name.ts'
+import type { ClusterName } from '../../config/server/cluster-settings.ts'
+import type { Etcd } from '../../etcd/etcd.ts'
+import { type KeyChange, PrefixWatch } from '../../etcd/watch.ts'
+import {
+  type FromCluster,
+  MOST_CHANGES,
+  MOST_SEALED_IN_MESSAGE,
+  type RecordChange,
+  type RecordsState,
+} from '../link/cluster-protocol.ts'
+
+/** Goes on until the process ends. */
+export function followRecords(etcd: Etcd, cluster: ClusterName, send: (message: FromCluster) => void): void {
+  const state = (state: Exclude<RecordsState['state'], 'cut'>): void => send({ type: 'records', state })
+  const watch = new PrefixWatch({
+    ...{ etcd, prefix: recordsPrefix(cluster), sections: RECORD_KINDS.map((kind) => `${kind}/`) },
+    events: {
+      onListing: () => state('listing'),
+      onListed: () => state('listed'),
+      onFollowing: () => state('following'),
+      onCut: (why) => send({ type: 'records', state: 'cut', why: shown(why) }),
+      onChanges: (changes) => {
+        for (const some of inMessages(changes.flatMap(changeOf))) send({ type: 'changes', changes: some })
+      },
+    },
+  })
+  void watch.run(new AbortController().signal)
+}
+
+/** What is no record is passed over. */
+function changeOf({ key, value }: KeyChange): readonly RecordChange[] {
+  const name = parseRecordName(key)
+  if (name === undefined) return []
+  if (value === undefined) return [name]
+  const sealed = readSealed(value)
+  return sealed === undefined ? [] : [{ ...name, sealed }]
+}
+
+function inMessages(changes: readonly RecordChange[]): readonly (readonly RecordChange[])[] {
+  const messages: RecordChange[][] = []
+  let length = 0
+  for (const change of changes) {
+    const size = 'sealed' in change ? change.sealed.length : 0
+    const last = messages.at(-1)
+    if (last === undefined || last.length === MOST_CHANGES || length + size > MOST_SEALED_IN_MESSAGE) {
+      messages.push([change])
+      length = size
+    } else {
+      last.push(change)
+      length += size
+    }
+  }
+  return messages
+}
+
+/** For the warden, which takes printable ASCII only. */
+export function shown(why: string): string {
+  return why.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
+}

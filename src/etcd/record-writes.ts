@@ -1,0 +1,63 @@
+/**
+ * Writes the records of a cluster. A record with a life goes by itself some time after it: it is written under a lease
+ * that many share. What it is good for ends by what is in it, and not by its lease.
+ */
+import type { Milliseconds, Seconds } from '../units.ts'
+import { encoded, type LeaseId } from './claim-txn.ts'
+import type { Etcd } from './etcd.ts'
+import { type LeaseClocks, Leases } from './lease.ts'
+
+/** gRPC: NOT_FOUND. The lease has ended before its time. */
+const NOT_FOUND = 5
+const SHORTEST_LEASE = 60
+
+export interface RecordWrite {
+  readonly key: string
+  /** Base64. */
+  readonly value: string
+  /** Absent: the record stays. */
+  readonly life?: Seconds
+}
+
+export class RecordWrites {
+  readonly #etcd: Pick<Etcd, 'ask'>
+  readonly #clocks: LeaseClocks
+  /** By their life: each is twice as long as the one before. */
+  readonly #leases = new Map<number, Leases>()
+
+  constructor(etcd: Pick<Etcd, 'ask'>, clocks: LeaseClocks) {
+    this.#etcd = etcd
+    this.#clocks = clocks
+  }
+
+  /** Never rejects. Written twice, it is the same. @returns why it may not be written; undefined if it is. */
+  async put({ key, value, life }: RecordWrite, limit: Milliseconds): Promise<string | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      let lease: LeaseId | undefined
+      if (life !== undefined) {
+        const leases = this.#leasesFor(life)
+        const got = attempt === 0 ? await leases.current(limit) : await leases.next(limit)
+        if (!got.ok) return got.failure.detail
+        lease = got.value.id
+      }
+      const body = { key: encoded(key), value, ...(lease !== undefined && { lease }) }
+      const answer = await this.#etcd.ask('/v3/kv/put', body, limit)
+      if (answer.kind === 'answer') return undefined
+      if (answer.kind === 'refused' && answer.code === NOT_FOUND && lease !== undefined && attempt === 0) continue
+      return answer.why
+    }
+  }
+
+  /** Never rejects. @returns why it may still be there. */
+  async remove(key: string, limit: Milliseconds): Promise<string | undefined> {
+    const answer = await this.#etcd.ask('/v3/kv/deleterange', { key: encoded(key) }, limit)
+    return answer.kind === 'answer' ? undefined : answer.why
+  }
+
+  #leasesFor(life: Seconds): Leases {
+    const bucket = SHORTEST_LEASE * 2 ** Math.max(0, Math.ceil(Math.log2(life / SHORTEST_LEASE)))
+    const known = this.#leases.get(bucket) ?? new Leases(this.#etcd, bucket as Seconds, this.#clocks)
+    this.#leases.set(bucket, known)
+    return known
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Follows all keys below a prefix: lists them, then watches from the revision of the list, at one member after the
+ * other. Nothing is missed: each watch begins where the one before ended. Only where etcd does not know that revision
+ * any more (compaction), or has forgotten something (a restored backup), all is listed again.
+ */
+import { decodeBase64Padded } from '../bytes/base64.ts'
+import { decodeText } from '../bytes/text.ts'
+import { either, list, literal, mapped, type Reader, record, text } from '../json-reader.ts'
+import { type Milliseconds, milliseconds } from '../units.ts'
+import { encoded } from './claim-txn.ts'
+import type { Etcd } from './etcd.ts'
+import { type EtcdPast, goesOn, readPast } from './header.ts'
+
+/** A key that was written, or removed (`value` absent). */
+export interface KeyChange {
+  /** After the prefix. */
+  readonly key: string
+  /** As base64, as etcd writes it: canonical, with its `=`. */
+  readonly value?: string
+}
+
+export interface WatchEvents {
+  /** A list begins: keys that it does not have are not there any more. */
+  onListing(): void
+  onChanges(changes: readonly KeyChange[]): void
+  /** The list has ended. */
+  onListed(): void
+  /** Each change is told as it happens. */
+  onFollowing(): void
+  /** Changes are not told for some time. */
+  onCut(why: string): void
+}
+
+export interface WatchParts {
+  readonly etcd: Etcd
+  readonly prefix: string
+  /** What the keys go on with, in the order in which they are listed. */
+  readonly sections: readonly string[]
+  readonly events: WatchEvents
+}
+
+/** Keys of one answer. The longest value has 11 KB as base64. */
+const PAGE = 200
+/** A list that is longer is not taken. */
+const MOST_KEYS = 50_000
+const LIST_LIMIT = milliseconds(5000)
+/** Before the next try, after one, two … in a row that brought nothing. */
+const PAUSES: readonly Milliseconds[] = [0, 100, 500, 2000].map(milliseconds)
+const COMPACTED = 'compacted'
+const FORGOTTEN = 'etcd has forgotten something'
+
+const anything: Reader<unknown> = (value) => value ?? null
+const number64 = mapped(text({ max: 20 }), (read) => (/^[0-9]{1,20}$/.test(read) ? BigInt(read) : undefined))
+const keyText = mapped(text({ max: 1024 }), (read) => {
+  const bytes = decodeBase64Padded(read)
+  return bytes === undefined ? undefined : decodeText(bytes)
+})
+const keyValue = record(
+  { key: keyText },
+  {
+    ...{ value: text({ max: 4 * 1024 * 1024 }), create_revision: number64, mod_revision: number64 },
+    ...{ version: number64, lease: anything },
+  },
+)
+const readPage = record(
+  { header: anything },
+  { kvs: list(keyValue, { min: 0, max: PAGE }), more: anything, count: number64 },
+)
+const event = record({ kv: keyValue }, { type: either(literal('DELETE'), literal('PUT')), prev_kv: anything })
+const readWatched = record(
+  {
+    result: record(
+      { header: anything },
+      {
+        ...{ watch_id: anything, created: anything, canceled: anything, cancel_reason: anything, fragment: anything },
+        ...{ compact_revision: number64, events: list(event, { min: 0, max: 100_000 }) },
+      },
+    ),
+  },
+  {},
+)
+
+export class PrefixWatch {
+  readonly #parts: WatchParts
+  /** Of the last change that was told. Absent: all must be listed. */
+  #past: EtcdPast | undefined
+  #following = false
+  #fruitless = 0
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts
+  }
+
+  /** Goes on until the end of the signal. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const why = (await this.#list()) ?? (await this.#follow(signal))
+      if (signal.aborted) return
+      if (why !== COMPACTED) this.#parts.events.onCut(why)
+      if (this.#following) this.#fruitless = 0
+      this.#following = false
+      const pause = PAUSES[Math.min(this.#fruitless++, PAUSES.length - 1)] ?? 0
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+
+  /** @returns why there is no list; undefined if there is one. */
+  async #list(): Promise<string | undefined> {
+    if (this.#past !== undefined) return undefined
+    const { etcd, prefix, sections, events } = this.#parts
+    events.onListing()
+    let past: EtcdPast | undefined
+    let count = 0
+    for (const section of sections) {
+      const end = afterPrefix(`${prefix}${section}`)
+      let from = encoded(`${prefix}${section}`)
+      for (let isMore = true; isMore; ) {
+        const revision = past === undefined ? {} : { revision: `${past.revision}` }
+        const body = { key: from, range_end: end, limit: `${PAGE}`, ...revision }
+        const answer = await etcd.ask('/v3/kv/range', body, LIST_LIMIT)
+        if (answer.kind !== 'answer') return answer.why
+        const page = readPage(answer.value)
+        const header = readPast(answer.value)
+        if (page === undefined || header === undefined) return 'a list that is not etcd’s'
+        past ??= header
+        const kvs = page.kvs ?? []
+        count += kvs.length
+        if (count > MOST_KEYS) return `more than ${MOST_KEYS} records`
+        this.#tell(kvs.map(({ key, value = '' }) => ({ key, value })))
+        const last = kvs.at(-1)
+        isMore = page.more === true && last !== undefined
+        // The next key.
+        if (last !== undefined) from = encoded(`${last.key}\0`)
+      }
+    }
+    this.#past = past
+    events.onListed()
+    return undefined
+  }
+
+  async #follow(signal: AbortSignal): Promise<string> {
+    const { etcd, prefix } = this.#parts
+    const since = this.#past
+    if (since === undefined) return COMPACTED
+    const own = new AbortController()
+    const onAbort = (): void => own.abort()
+    signal.addEventListener('abort', onAbort)
+    let wrong: string | undefined
+    const onValue = (value: unknown): void => {
+      wrong ??= this.#take(value, since)
+      if (wrong !== undefined) own.abort()
+    }
+    const why = await etcd.follow(
+      '/v3/watch',
+      {
+        create_request: {
+          ...{ key: encoded(prefix), range_end: afterPrefix(prefix) },
+          start_revision: `${since.revision + 1n}`,
+        },
+      },
+      {
+        ...{ onValue, signal: own.signal, pulse: { key: encoded(prefix) } },
+        onPulse: (value) => {
+          const now = readPast(value)
+          if (now === undefined) return 'an answer that is not etcd’s'
+          return goesOn(this.#past ?? since, now) ? undefined : this.#listAgain(FORGOTTEN)
+        },
+      },
+    )
+    signal.removeEventListener('abort', onAbort)
+    return wrong ?? why
+  }
+
+  /** @param since of the last change before this watch. @returns why the watch must end. */
+  #take(value: unknown, since: EtcdPast): string | undefined {
+    const { events } = this.#parts
+    const now = readPast((value as { readonly result?: unknown } | null)?.result)
+    const { result } = readWatched(value) ?? {}
+    if ((result?.compact_revision ?? 0n) > 0n) return this.#listAgain(COMPACTED)
+    if (result?.canceled === true) return 'etcd has ended the watch'
+    if (result === undefined || now === undefined) return refusalOf(value) ?? 'a change that is not etcd’s'
+    const isBack = now.cluster !== since.cluster || (result.created === true && now.revision < since.revision)
+    if (isBack) return this.#listAgain(FORGOTTEN)
+    if (result.created === true) {
+      this.#following = true
+      events.onFollowing()
+    }
+    const changed = result.events ?? []
+    this.#tell(changed.map(({ type, kv: { key, value = '' } }) => (type === 'DELETE' ? { key } : { key, value })))
+    const last = changed.at(-1)?.kv.mod_revision
+    if (last !== undefined) this.#past = { ...since, revision: last }
+    return undefined
+  }
+
+  #listAgain(why: string): string {
+    this.#past = undefined
+    return why
+  }
+
+  #tell(changes: readonly KeyChange[]): void {
+    const { prefix, events } = this.#parts
+    const ours = changes.filter(({ key }) => key.startsWith(prefix))
+    if (ours.length > 0) events.onChanges(ours.map((change) => ({ ...change, key: change.key.slice(prefix.length) })))
+  }
+}
+
+/** What etcd says instead of a change. */
+function refusalOf(value: unknown): string | undefined {
+  const { error } = (value ?? {}) as { readonly error?: unknown }
+  const { message } = (error ?? {}) as { readonly message?: unknown }
+  return text({ max: 1000 })(message)
+}
+
+/** The first key after all that begin with the prefix, which is ASCII. */
+function afterPrefix(prefix: string): string {
+  return encoded(`${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)}`)
+}
