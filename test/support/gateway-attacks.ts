@@ -135,7 +135,13 @@ export function describeAttacks(seconds: number): void {
       test.diagnostic(JSON.stringify({ sent, connected, statuses, before, after: memory() }))
       assert.ok((statuses['413'] ?? 0) > 0 && (statuses['411'] ?? 0) > 0, JSON.stringify(statuses))
       assert.equal(statuses['202'], undefined)
-      assert.ok(memory() < before + 150, `${before} MB, then ${memory()} MB`)
+      const first = memory()
+      // What the collector has not taken back yet. The unit lets the gateway have 768 MB.
+      assert.ok(first < before + 250, `${before} MB, then ${first} MB`)
+      // And it is no leak: the same again takes no more.
+      if (seconds < 10) return
+      await under('bodies')
+      assert.ok(memory() < first + 50, `${first} MB, then ${memory()} MB`)
     })
 
     it('floods of connections and of knocks from one network: it gets its share, and others theirs', async (test) => {

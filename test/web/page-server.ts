@@ -20,6 +20,8 @@ export interface PageServer extends AsyncDisposable {
   clockAhead: number
   /** What comes back for a packet. */
   receipt: (packet: string) => string
+  /** With which status it answers about invitations: 200 (accepted, and not confirmed yet), 410, 503. */
+  invitation: number
   /** Milliseconds until it answers what a page asks. */
   slow: number
   /** Whether it answers at all. */
@@ -71,6 +73,8 @@ export async function servePage(): Promise<PageServer> {
       const packet = tickets.get(ticket)
       return json(response, 200, { receipt: packet === undefined ? FILLER : state.receipt(packet) })
     }
+    if (pathname === '/v1/invitation/claim') return json(response, state.invitation, { state: 'claimed' })
+    if (pathname === '/v1/invitation/poll') return json(response, state.invitation, { state: 'waiting' })
     response.writeHead(404).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -83,6 +87,7 @@ export async function servePage(): Promise<PageServer> {
     address: '198.51.100.7',
     clockAhead: 0,
     receipt: () => FILLER,
+    invitation: 410,
     slow: 0,
     isUp: true,
     bundle: list.bundle,

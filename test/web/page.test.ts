@@ -513,6 +513,10 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
         assert.deepEqual(found, [], `${view.name}, ${colorScheme}`)
       }
     }
-    assert.deepEqual(page.complaints, [])
+    // What the browser says of an invitation that is not good (410), or that nobody takes now (503).
+    assert.deepEqual(
+      page.complaints.filter((line) => !/status of (?:410|503)/.test(line)),
+      [],
+    )
   })
 })

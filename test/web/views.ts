@@ -10,6 +10,7 @@ export interface View {
 }
 
 const home = (tab: Page) => tab.getByRole('link', { name: 'All doors' }).click()
+const accept = (tab: Page) => tab.getByRole('button', { name: 'Accept the invitation' })
 const knock = (tab: Page) => tab.getByRole('button', { name: /^Open/ }).click()
 
 export const views: readonly View[] = [
@@ -125,6 +126,41 @@ export const views: readonly View[] = [
     reach: async (tab) => {
       await tab.getByRole('link', { name: 'Who can see what' }).click()
       await tab.locator('[data-bundle]').waitFor()
+    },
+  },
+  {
+    name: 'invite',
+    reach: async (tab, server) => {
+      await home(tab)
+      await add(tab)
+      await tab.getByRole('tab', { name: 'Paste' }).click()
+      const link = `${server.echo}/invite#3f9a-2c1b-7d04-e5a8-0b6c-91f3-48d2-a7e6`
+      await tab.getByRole('textbox', { name: 'The profile' }).fill(link)
+      await tab.getByRole('button', { name: 'Read it' }).click()
+      await accept(tab).waitFor()
+    },
+  },
+  {
+    name: 'invite-offline',
+    reach: async (tab, server) => {
+      server.invitation = 503
+      await accept(tab).click()
+      await tab.getByText('It is not accepted yet').waitFor()
+    },
+  },
+  {
+    name: 'invite-waiting',
+    reach: async (tab, server) => {
+      server.invitation = 200
+      await accept(tab).click()
+      await tab.getByText(/^\d{4}-\d{4}-\d{4}-\d{4}$/).waitFor()
+    },
+  },
+  {
+    name: 'invite-ended',
+    reach: async (tab, server) => {
+      server.invitation = 410
+      await tab.getByText('This invitation is not good any more').waitFor()
     },
   },
   {

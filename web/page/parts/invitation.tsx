@@ -26,9 +26,11 @@ function Invitation({ host }: { readonly host: InvitationHost }) {
       waiting.value = texts.flatMap((text) => readPending(text) ?? [])
     })
   }, [host])
-  const leave = async (id: string) => {
+  const leave = async (id: string, isOver = false) => {
     await host.remove(id)
+    // At once: the notice takes the place of what waited, and nothing moves.
     waiting.value = waiting.value?.filter((it) => it.id !== id)
+    if (isOver) ended.value = true
   }
   const accept = async () => {
     if (link.value === undefined || busy.value) return
@@ -69,15 +71,7 @@ function Invitation({ host }: { readonly host: InvitationHost }) {
       )}
       {link.value === undefined &&
         waiting.value.map((pending) => (
-          <Waiting
-            key={pending.id}
-            pending={pending}
-            host={host}
-            onEnd={async (isOver) => {
-              if (isOver) ended.value = true
-              await leave(pending.id)
-            }}
-          />
+          <Waiting key={pending.id} pending={pending} host={host} onEnd={(isOver) => leave(pending.id, isOver)} />
         ))}
       <div role="alert" class="stack">
         {wrong.value !== undefined && (
@@ -85,13 +79,15 @@ function Invitation({ host }: { readonly host: InvitationHost }) {
             {sentence(wrong.value)}
           </Notice>
         )}
-        {ended.value && (
+      </div>
+      {ended.value && (
+        <div role="alert">
           <Notice kind="bad" title="This invitation is not good any more.">
             It was used, its time is over, or it was cancelled. If you did not use it, somebody else may have: tell your
             administrator now, and ask for another one.
           </Notice>
-        )}
-      </div>
+        </div>
+      )}
       {link.value === undefined && waiting.value.length === 0 && !ended.value && (
         <p class="soft">No invitation waits here. Open its link again, or paste it under “Add a profile”.</p>
       )}
