@@ -1,13 +1,16 @@
 /**
- * The gateway and the console's socket under the systemd of a Debian that boots: the units as the package has them, and
- * the snippets of docs/GATEWAY.md word for word.
+ * The gateway and the console under the systemd of a Debian that boots: the units as the package has them, and the
+ * snippets of docs/GATEWAY.md and docs/CONSOLE.md word for word.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeSelfSigned } from '../../../src/http-server/self-signed.ts'
+import { formatSecret, type InvitationSecret } from '../../../src/packet/invitation-secret.ts'
+import { claimTag, deriveLinkKeys, formatDeviceKey, newKeyPair } from '../../../src/packet/web-invitation.ts'
 import type { UnixSeconds } from '../../../src/units.ts'
 import { debianPackage } from '../../support/debian-packages.ts'
 import type { DebianName } from '../../support/debian-root.ts'
@@ -15,14 +18,22 @@ import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../sup
 import { sealedPacket } from '../../support/sealed.ts'
 
 const NAME = 'gate.example.org'
-const document = readFileSync(join(import.meta.dirname, '../../../docs/GATEWAY.md'), 'utf8')
 
 /** The first block of code after a text, as it is in the document. */
-function snippet(text: string): string {
+function snippet(text: string, page: 'GATEWAY' | 'CONSOLE' = 'GATEWAY'): string {
+  const document = readFileSync(join(import.meta.dirname, `../../../docs/${page}.md`), 'utf8')
   const at = document.indexOf(text)
   assert.ok(at >= 0, text)
   return /```[a-z]*\n([\s\S]*?)```/.exec(document.slice(at))?.[1] ?? assert.fail(text)
 }
+
+const TOKEN = 'a-token-of-more-than-32-characters-1'
+/** What each web server logs of requests. */
+const ACCESS_LOGS = {
+  caddy: '/var/log/caddy/access.log',
+  nginx: '/var/log/nginx/access.log',
+  apache2: '/var/log/apache2/*access.log',
+} as const
 
 export function describeGateway(debian: DebianName): void {
   describe(`the gateway on ${debian}`, { skip: hostLabUnavailable(), concurrency: 1 }, () => {
@@ -147,20 +158,25 @@ export function describeGateway(debian: DebianName): void {
           /^TARGET .*$/m,
           `TARGET office ${CLIENT.four}:62201`,
         )
-        write('/etc/ghostport/gateway.conf', settings)
+        write('/etc/ghostport/invitation-token', TOKEN, '600')
+        const invitations = 'INVITATIONS Y\nINVITATION_TOKEN_FILE /etc/ghostport/invitation-token'
+        write('/etc/ghostport/gateway.conf', `${settings}\n${invitations}`)
         must('systemctl restart ghostport-gateway')
         must(snippet('The user of the web server must be able to connect'))
         must('usermod --append --groups ghostport-gateway caddy')
         const nginx = `server {\nlisten 443 ssl;\nserver_name ${NAME};\nssl_certificate ${cert};\nssl_certificate_key ${key};\n`
         write('/etc/nginx/sites-available/default', `${nginx}${snippet('nginx, in the')}}`)
         // Caddy cannot ask an authority here: it makes the certificate itself.
-        write('/etc/caddy/Caddyfile', `{\nlocal_certs\n}\n${snippet('Caddy, in')}`)
+        write(
+          '/etc/caddy/Caddyfile',
+          `{\nlocal_certs\n}\n${snippet('Caddy, in').replace('{\n', `{\nlog {\noutput file ${ACCESS_LOGS.caddy}\n}\n`)}`,
+        )
         const apache = `<VirtualHost *:443>\nServerName ${NAME}\nSSLEngine on\nSSLCertificateFile ${cert}\nSSLCertificateKeyFile ${key}\n`
         write('/etc/apache2/sites-available/gate.conf', `${apache}${snippet('Apache, in the')}</VirtualHost>`)
         must('a2enmod proxy_http headers ssl && a2dissite 000-default && a2ensite gate')
       })
 
-      for (const server of ['caddy', 'nginx', 'apache2'])
+      for (const server of ['caddy', 'nginx', 'apache2'] as const) {
         it(`${server}: passes the visitor’s address on, and not what the visitor makes up`, async () => {
           must(`systemctl start ${server}`)
           try {
@@ -186,6 +202,44 @@ export function describeGateway(debian: DebianName): void {
             must(`systemctl stop ${server}`)
           }
         })
+
+        it(`${server}: an invitation outlives previews, is claimed once, and no log has its secret`, async () => {
+          must(`systemctl start ${server}`)
+          try {
+            await until(`${server} answers`, () => address() !== '', 20_000)
+            const secret = randomBytes(16) as Uint8Array as InvitationSecret
+            const keys = deriveLinkKeys(secret)
+            const device = (await newKeyPair()).publicKey
+            const claim = { proof: keys.proof, device: formatDeviceKey(device), tag: claimTag(keys, device) }
+            const own = { id: keys.id, key: 'ab'.repeat(32) }
+            const post = (path: string, body: object, words = ''): string =>
+              curl(
+                `-w '%{http_code}' ${words} -H 'content-type: application/json' -d '${JSON.stringify(body)}' https://${NAME}/v1/${path}`,
+              )
+            const token = `-H 'authorization: Bearer ${TOKEN}'`
+            const end = Math.floor(Date.now() / 1000) + 3_600
+            assert.match(post('invitations/register', { ...own, until: end }, token), /201$/)
+            const state = (): string => post('invitations/about', { invitations: [own] }, token)
+            const link = `https://${NAME}/invite#${formatSecret(secret)}`
+            for (const words of ['', '--head', "-A 'Slackbot-LinkExpanding 1.0'", "-H 'sec-purpose: prefetch'"])
+              assert.match(curl(`-i ${words} '${link}'`), / 200/, words)
+            assert.match(curl(`-i -X POST -d '' '${link}'`), / 40[0-9]/)
+            assert.match(state(), /"open"/)
+            assert.match(post('invitation/claim', claim), /"claimed".*200$/)
+            const other = (await newKeyPair()).publicKey
+            const second = { ...claim, device: formatDeviceKey(other), tag: claimTag(keys, other) }
+            assert.match(post('invitation/claim', second), /410$/)
+            assert.match(state(), new RegExp(`"claimed".*"from":"${CLIENT.four}"`))
+            const logged = must(`cat ${ACCESS_LOGS[server]}`) + journal(server) + journal('ghostport-gateway')
+            assert.match(logged, /\/invite/)
+            assert.match(logged, /\/v1\/invitation\/claim/)
+            const secrets = [formatSecret(secret), Buffer.from(secret).toString('hex'), keys.proof, claim.tag, TOKEN]
+            for (const text of secrets) assert.ok(!logged.includes(text), `${text} in ${logged}`)
+          } finally {
+            must(`systemctl stop ${server}`)
+          }
+        })
+      }
     })
 
     it('the console’s socket works under the unit of the server, as docs/CONSOLE-SOCKET.md says', async () => {
@@ -222,6 +276,47 @@ export function describeGateway(debian: DebianName): void {
       // Others can open the console's socket alone, which asks the kernel who they are.
       const open = must("find /run/ghostport -mindepth 1 -perm /o+rwx -not -type l -printf '%P %m\\n'").trim()
       assert.equal(open, 'console.sock 666')
+    })
+
+    it('the console, by docs/CONSOLE.md: its unit, a link by a tunnel of ssh, a grant that is seen and ended', async (test) => {
+      const pair = must(`ghostport keygen --pair --json --server ${SERVER.four} --name eve --open tcp/22`)
+      const { access_conf: access, fwknoprc } = JSON.parse(pair) as { access_conf: string; fwknoprc: string }
+      write('/etc/fwknop/access.conf', access, '600')
+      must('systemctl restart ghostport')
+      const shown = must(snippet('Start the console', 'CONSOLE'))
+      const [link = '', secret = ''] = /http:\/\/localhost:8622\/#login=([\w-]+)/.exec(shown) ?? []
+      assert.notEqual(link, '', shown)
+      const pid = must('systemctl show -p MainPID --value ghostport-console').trim()
+      const status = must(`cat /proc/${pid}/status`)
+      assert.match(status, /^CapEff:\t0+$/m)
+      assert.match(status, new RegExp(`^Uid:\t${must('id -u ghostport-console').trim()}\t`, 'm'))
+      const exposure = must('systemd-analyze security --no-pager ghostport-console')
+      test.diagnostic(/Overall exposure level.*/.exec(exposure)?.[0] ?? '')
+
+      const tunnel = lab.client.start([join(lab.home, 'bin/ssh'), '-N', '-L', '8622:localhost:8622', SERVER.four])
+      const page = (path: string, words = ''): string =>
+        lab.run(`curl -s --max-time 15 -H 'origin: http://localhost:8622' ${words} http://localhost:8622${path}`).stdout
+      await until('the page of the console', () => /<title>/.test(page('/')))
+      const json = (body: object): string => `-H 'content-type: application/json' -d '${JSON.stringify(body)}'`
+      const { token } = JSON.parse(page('/v1/session', json({ link: secret }))) as { token?: string }
+      assert.match(token ?? '', /^[\w-]{43}$/)
+      const asAda = `-H 'authorization: Bearer ${token}'`
+
+      writeFileSync(join(lab.home, 'eve.rc'), fwknoprc, { mode: 0o600 })
+      lab.must(`ghostport knock ${SERVER.four} --rc-file eve.rc`)
+      // The stream ends by curl's own time.
+      const stream = (): string => page('/v1/stream', `--max-time 2 ${asAda}`)
+      await until('the grant in the stream', () => stream().includes('"eve"'))
+      assert.match(page('/v1/revoke', `${asAda} ${json({ word: 'eve' })}`), /"done":true/)
+      assert.deepEqual(JSON.parse(must('ghostport status --json')).grants, [])
+      const told = must('ghostport audit show --json')
+      for (const did of ['console: login by link', 'revoke'])
+        assert.match(told, new RegExp(`"name":"ada"[^\\n]*"did":"${did}"`), told)
+      must('systemctl reload ghostport-console')
+      must('systemctl restart ghostport-console')
+      await until('the history, after a restart', () => page('/v1/session', asAda).includes('SESSION_ENDED'))
+      assert.doesNotMatch(journal('ghostport-console'), /"event":"fault"|EPERM|EACCES/)
+      await tunnel.stop()
     })
   })
 }
