@@ -34,12 +34,14 @@ export const testPackages = [
   'fish', // with zsh: shells that complete our options
   'gnupg',
   'iptables',
+  'libfaketime', // sets the clock of programs on test hosts
   'lintian', // judges the Debian packages
   'mandoc', // reads our man pages
   'openssl', // makes the certificates of tests
   'procps',
   'prometheus', // promtool reads our metrics, and tries our alerts
   'squid',
+  'strace', // makes their disks slow
   'sudo',
   'systemd-container',
   'w3m', // a text browser, for the forms of the gateway

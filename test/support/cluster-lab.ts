@@ -6,26 +6,42 @@
  *                                          └───── client 10.9.0.1
  */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, type DaemonSettings, dropByDefault, keys, stanza } from './daemon.ts'
-import { type Host, Network, type Program } from './netns.ts'
+import { EtcdMember, type LabHost } from './etcd-member.ts'
+import { type Host, Network } from './netns.ts'
+import { SkewedClock } from './skewed-clock.ts'
 
 export const CLIENT = '10.9.0.1'
 const MEMBERS = ['10.9.0.11', '10.9.0.12', '10.9.0.13']
-/** etcd then finds a new leader within a second. */
-const ELECTION = ['--heartbeat-interval', '100', '--election-timeout', '1000']
-
-export interface LabHost {
-  readonly host: Host
-  readonly address: string
-  /** Its cable at the switch. */
-  readonly port: string
-}
-
 export interface ClusterNode extends LabHost {
   readonly name: string
   readonly daemon: Daemon
+  /** Of its programs. Absent: the real one. */
+  readonly clock?: SkewedClock
+}
+
+export interface ClusterLabOptions {
+  readonly nodes?: number
+  readonly members?: 1 | 3
+  /** Each node has a clock that can be set. */
+  readonly clocks?: boolean
+  readonly settings?: Partial<DaemonSettings>
+}
+
+const FAULTS = `table bridge faults {
+  set apart { type ifname . ifname; }
+  chain loss { }
+  chain forward { type filter hook forward priority 0; iifname . oifname @apart drop; jump loss; }
+}
+`
+
+/** The rules for one cable of the switch, in place of those before. */
+function doubledAt(port: string, percent: number): string {
+  const chain = `chain ${port} { type filter hook egress device "${port}" priority 0; }`
+  const rule =
+    percent === 0 ? '' : `add rule netdev doubled ${port} numgen random mod 100 < ${percent} dup to "${port}"`
+  return `table netdev doubled {\n${chain}\n}\nflush chain netdev doubled ${port}\n${rule}\n`
 }
 
 export class ClusterLab implements AsyncDisposable {
@@ -35,26 +51,18 @@ export class ClusterLab implements AsyncDisposable {
   readonly nodes: readonly ClusterNode[]
   readonly #switch: Host
 
-  /** @param options.members 1 or 3. */
-  static async create(
-    options: { readonly nodes?: number; readonly members?: 1 | 3; readonly settings?: Partial<DaemonSettings> } = {},
-  ): Promise<ClusterLab> {
+  static async create(options: ClusterLabOptions = {}): Promise<ClusterLab> {
     const net = await Network.create()
     try {
       const hub = await net.host('switch')
       hub.must(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
       hub.must(['ip', 'link', 'set', 'br0', 'up'])
-      hub.must(['nft', '-f', '-'], {
-        input: `table bridge faults {
-          set apart { type ifname . ifname; }
-          chain loss { }
-          chain forward { type filter hook forward priority 0; iifname . oifname @apart drop; jump loss; }
-        }\n`,
-      })
+      hub.must(['nft', '-f', '-'], { input: FAULTS })
       const plug = async (name: string, address: string): Promise<LabHost> => {
         const host = await net.host(name)
         const [, port] = await net.link(host, [`${address}/24`], hub, [])
         hub.must(['ip', 'link', 'set', port, 'master', 'br0'])
+        hub.must(['nft', '-f', '-'], { input: doubledAt(port, 0) })
         return { host, address, port }
       }
       const client = await plug('client', CLIENT)
@@ -69,7 +77,9 @@ export class ClusterLab implements AsyncDisposable {
         const [name, plugged] = [`node-${i + 1}`, await plug(`node-${i + 1}`, `10.9.0.${21 + i}`)]
         dropByDefault(plugged.host)
         await plugged.host.listen([{ protocol: 'tcp', port: 22, banner: `ssh at ${name}` }])
+        const clock = options.clocks ? new SkewedClock(net.directory()) : undefined
         const daemon = await Daemon.start(net, plugged.host, {
+          ...(clock !== undefined && { inside: clock.inside }),
           access: options.settings?.access ?? stanza(['FW_ACCESS_TIMEOUT 5'], keys),
           ...(options.settings?.argv !== undefined && { argv: options.settings.argv }),
           server: [
@@ -78,7 +88,7 @@ export class ClusterLab implements AsyncDisposable {
             ...(options.settings?.server ?? []),
           ],
         })
-        nodes.push({ ...plugged, name, daemon })
+        nodes.push({ ...plugged, name, daemon, ...(clock !== undefined && { clock }) })
       }
       return new ClusterLab(net, hub, client, members, nodes)
     } catch (error) {
@@ -103,7 +113,12 @@ export class ClusterLab implements AsyncDisposable {
 
   /** Nothing passes between these two groups, in either direction. */
   apart(some: readonly LabHost[], others: readonly LabHost[]): void {
-    const pairs = some.flatMap((one) => others.flatMap((other) => [[one, other] as const, [other, one] as const]))
+    this.cut(some.flatMap((one) => others.flatMap((other) => [[one, other] as const, [other, one] as const])))
+  }
+
+  /** Nothing passes from the first to the second of each pair. */
+  cut(pairs: readonly (readonly [from: LabHost, to: LabHost])[]): void {
+    if (pairs.length === 0) return
     const elements = pairs.map(([from, to]) => `"${from.port}" . "${to.port}"`).join(', ')
     this.#switch.must(['nft', 'add', 'element', 'bridge', 'faults', 'apart', `{ ${elements} }`])
   }
@@ -116,16 +131,37 @@ export class ClusterLab implements AsyncDisposable {
     this.#switch.must(['nft', 'add', 'rule', 'bridge', 'faults', 'loss', ...rule])
   }
 
-  /** Everything passes again. */
+  /** So many frames of a hundred reach their host twice. */
+  double(percent: number): void {
+    const hosts = [this.client, ...this.members, ...this.nodes]
+    this.#switch.must(['nft', '-f', '-'], { input: hosts.map(({ port }) => doubledAt(port, percent)).join('') })
+  }
+
+  /** Everything passes again, once. */
   heal(): void {
     this.#switch.must(['nft', 'flush', 'set', 'bridge', 'faults', 'apart'])
     this.#switch.must(['nft', 'flush', 'chain', 'bridge', 'faults', 'loss'])
+    this.double(0)
+  }
+
+  /** Makes a member new that has ended, while the others run: as an administrator would, after the loss of its disk. */
+  async replaceMember(member: EtcdMember): Promise<void> {
+    const other = this.members.find((one) => one !== member)
+    assert.ok(other)
+    const id = new RegExp(`^([0-9a-f]+), .*, ${member.name}, `, 'm').exec(other.etcdctl('member', 'list').stdout)?.[1]
+    assert.ok(id)
+    assert.equal(other.etcdctl('member', 'remove', id).status, 0)
+    member.dropData()
+    const peer = `--peer-urls=http://${member.address}:2380`
+    assert.equal(other.etcdctl('member', 'add', member.name, peer).status, 0)
+    member.start('existing')
+    await member.ready()
   }
 
   /** Waits until each node says that the cluster is usable. */
   async usable(nodes: readonly ClusterNode[] = this.nodes): Promise<void> {
     for (const { daemon, name } of nodes) {
-      const deadline = performance.now() + 20_000
+      const deadline = performance.now() + 60_000
       for (;;) {
         const { cluster } = daemon.status() as { readonly cluster?: { readonly usable: boolean } }
         if (cluster?.usable) break
@@ -137,63 +173,5 @@ export class ClusterLab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.net.close()
-  }
-}
-
-/** One real etcd. */
-export class EtcdMember implements LabHost {
-  readonly host: Host
-  readonly address: string
-  readonly port: string
-  readonly name: string
-  readonly folder: string
-  readonly #others: readonly string[]
-  #program: Program | undefined
-
-  constructor(at: LabHost, name: string, all: readonly string[], folder: string) {
-    ;({ host: this.host, address: this.address, port: this.port } = at)
-    this.name = name
-    this.folder = folder
-    this.#others = all
-  }
-
-  get pid(): number {
-    assert.ok(this.#program)
-    return this.#program.pid
-  }
-
-  start(): void {
-    const { address, name } = this
-    const initial = this.#others.map((other, i) => `m${i + 1}=http://${other}:2380`).join(',')
-    this.#program = this.host.start([
-      ...['etcd', '--name', name, '--data-dir', join(this.folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
-      ...['--listen-client-urls', `http://${address}:2379,http://127.0.0.1:2379`],
-      ...['--advertise-client-urls', `http://${address}:2379`],
-      ...['--listen-peer-urls', `http://${address}:2380`, '--initial-advertise-peer-urls', `http://${address}:2380`],
-      ...['--initial-cluster', initial, '--initial-cluster-token', 'lab', ...ELECTION],
-    ])
-  }
-
-  async ready(): Promise<void> {
-    const deadline = performance.now() + 20_000
-    while (this.etcdctl('get', 'nothing').status !== 0) {
-      assert.ok(performance.now() < deadline, `${this.name}: ${this.#program?.output}`)
-      await delay(100)
-    }
-  }
-
-  /** `etcdctl`, at this member. */
-  etcdctl(...argv: readonly string[]): { readonly status: number | null; readonly stdout: string } {
-    return this.host.run(['etcdctl', '--endpoints', 'http://127.0.0.1:2379', '--command-timeout', '2s', ...argv], {
-      env: { ETCDCTL_API: '3' },
-    })
-  }
-
-  async kill(): Promise<void> {
-    await this.#program?.stop('SIGKILL')
-  }
-
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    process.kill(this.pid, signal)
   }
 }

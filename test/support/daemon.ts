@@ -156,9 +156,9 @@ export class Daemon {
     }
   }
 
-  async ready(from = 0): Promise<LogEvent> {
-    await this.#program.says(/"event":"ready"/)
-    return await this.until(({ event }) => event === 'ready', from)
+  async ready(from = 0, deadlineMs = 20_000): Promise<LogEvent> {
+    await this.#program.says(/"event":"ready"/, deadlineMs)
+    return await this.until(({ event }) => event === 'ready', from, deadlineMs)
   }
 
   /** The next log line that is about a packet. */
@@ -179,10 +179,10 @@ export class Daemon {
   }
 
   /** Starts it again after its end. */
-  async again(): Promise<void> {
+  async again(deadlineMs?: number): Promise<void> {
     this.#before += `${this.#program.output}\n`
     this.#program = this.#host.start(this.#argv)
-    await this.ready()
+    await this.ready(0, deadlineMs)
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
