@@ -56,6 +56,8 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
     return this.#answer({ succeeded: true, responses: [{ response_range: { header: {}, ...kvs } }, ...responses] })
   }
 
+  async preferLeader(): Promise<void> {}
+
   #header(): unknown {
     return { cluster_id: this.cluster, revision: `${this.revision}`, member_id: '1', raft_term: '2' }
   }

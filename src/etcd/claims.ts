@@ -30,7 +30,7 @@ const MOST_WAITING = 20_000
 const NOT_FOUND = 5
 
 export interface ClaimsParts extends ClaimSpace {
-  readonly etcd: Pick<Etcd, 'ask'>
+  readonly etcd: Pick<Etcd, 'ask' | 'preferLeader'>
   /** How long a claim must be kept: no node accepts its packet after that. */
   readonly life: Seconds
   /** What is known of the cluster from before. */
@@ -70,11 +70,12 @@ export class Claims {
     return new Promise((answer) => {
       const until = milliseconds(this.#parts.clocks.monotonic() + limit)
       this.#waiting.push({ digest, nonce: randomBytes(12).toString('base64url'), until, answer })
-      if (this.#waiting.length === 1) setImmediate(() => this.#next())
+      // Claims of one message go together, and none waits for a turn of the event loop.
+      if (this.#waiting.length === 1) queueMicrotask(() => this.#next())
     })
   }
 
-  /** Asks the cluster for what it would need for a claim, and has a lease ready. */
+  /** Asks the cluster for what a claim would need. Has a lease ready, and the leader as the first to be asked. */
   async look(limit: Milliseconds): Promise<Health> {
     const { etcd, cluster, clocks } = this.#parts
     const before = this.#past
@@ -84,6 +85,7 @@ export class Claims {
     const took = milliseconds(clocks.monotonic() - began)
     const judged = this.#judgePast(before, answer.value)
     if (judged !== undefined) return { why: judged }
+    await etcd.preferLeader(limit)
     const lease = await this.#leases.current(limit)
     return lease.ok ? { took } : { why: lease.failure.detail }
   }

@@ -2,9 +2,10 @@
  * A client of an etcd cluster. It asks the members in turn until one answers, so what is asked must be good to be done
  * twice: each caller says why its request is.
  */
-import { record, text } from '../json-reader.ts'
+import { mapped, printableAscii, record, text } from '../json-reader.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, type EtcdCalls, etcdCalls } from './call.ts'
+import type { EtcdMember } from './connections.ts'
 
 /** How long one member may be silent before the next is asked too. An answer takes 2 to 4 ms. */
 const NEXT_MEMBER_AFTER = milliseconds(300)
@@ -13,7 +14,12 @@ const NEXT_ROUND_AFTER = milliseconds(100)
 const SHORTEST_TRY = milliseconds(50)
 /** gRPC: UNAUTHENTICATED, and INVALID_ARGUMENT as etcd 3.4 says it of a token. */
 const TOKEN_CODES: ReadonlySet<number> = new Set([3, 16])
-const readToken = record({ token: text({ max: 4096 }) }, {})
+/** A token becomes a field of a request’s head. */
+const readToken = record({ token: printableAscii({ max: 4096 }) }, {})
+/** How long a member may take to say who leads. */
+const STATUS_LIMIT = milliseconds(1000)
+const memberId = mapped(text({ max: 20 }), (read) => (/^[1-9][0-9]{0,19}$/.test(read) ? read : undefined))
+const readStatus = record({ own: memberId, leader: memberId }, {})
 
 export interface Etcd {
   /**
@@ -27,6 +33,11 @@ export interface Etcd {
    * @returns why it has ended. The next one follows the next member.
    */
   follow(path: string, body: unknown, options: FollowOptions): Promise<string>
+  /**
+   * Finds the member that leads. It is asked first from now on: each other member would pass changes on to it. Where
+   * none says that it leads, nothing changes.
+   */
+  preferLeader(limit: Milliseconds): Promise<void>
   close(): void
 }
 
@@ -52,7 +63,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   /** The member that is followed. */
   let followed = 0
 
-  return { ask, follow, close: () => calls.close() }
+  return { ask, follow, preferLeader, close: () => calls.close() }
 
   async function follow(path: string, body: unknown, options: FollowOptions): Promise<string> {
     const { onValue, pulse, onPulse, signal } = options
@@ -80,6 +91,26 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     own.abort()
     signal.removeEventListener('abort', onAbort)
     return ended ?? why
+  }
+
+  /** The member that is asked first is also asked first whether it leads: mostly it does. */
+  async function preferLeader(limit: Milliseconds): Promise<void> {
+    const first = best
+    for (let i = 0; i < members.length; i++) {
+      const index = (first + i) % members.length
+      const member = members[index]
+      if (member === undefined || !(await leads(member, milliseconds(Math.min(limit, STATUS_LIMIT))))) continue
+      best = index
+      return
+    }
+  }
+
+  async function leads(member: EtcdMember, limit: Milliseconds): Promise<boolean> {
+    const answer = await calls.call(member, '/v3/maintenance/status', {}, { limit, token })
+    if (answer.kind !== 'answer') return false
+    const { header, leader } = answer.value as { readonly header?: unknown; readonly leader?: unknown }
+    const read = readStatus({ own: (header as { readonly member_id?: unknown } | undefined)?.member_id, leader })
+    return read !== undefined && read.own === read.leader
   }
 
   async function ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer> {

@@ -36,7 +36,7 @@ const ACCESS = stanza(['FW_ACCESS_TIMEOUT 1'], keys)
 const SPA_PORT = 62_201
 /** Copies come within this time, in milliseconds: while the packet is young, also for a clock that is 60 s ahead. */
 const COPIES_WITHIN = 20_000
-/** Until what a node knows of etcd is on its disk (past-file.ts), in milliseconds. */
+/** Until what a node knows of etcd is on its disk (daemon/warden/cluster-process/past-file.ts), in milliseconds. */
 const WRITTEN = 7000
 /** A packet may be accepted for this time by some node, in milliseconds: MAX_SPA_PACKET_AGE and 60 s. */
 const YOUNG = 180_000

@@ -11,6 +11,7 @@ import { recordKey } from '../../cluster-record/record-name.ts'
 import { type ClusterName, clusterName, nodeName } from '../../config/server/cluster-settings.ts'
 import { type Claimed, Claims } from '../../etcd/claims.ts'
 import { openEtcd } from '../../etcd/etcd.ts'
+import type { EtcdPast } from '../../etcd/header.ts'
 import { RecordWrites } from '../../etcd/record-writes.ts'
 import { CLUSTER_TITLE } from '../../system/own-process.ts'
 import { milliseconds } from '../../units.ts'
@@ -64,6 +65,8 @@ class Desk {
   #writes: RecordWrites | undefined
   #cluster: ClusterName | undefined
   #answers: ClusterAnswer[] = []
+  /** The last that is not told yet. */
+  #past: EtcdPast | undefined
 
   constructor(send: (message: FromCluster) => void) {
     this.#send = send
@@ -121,8 +124,7 @@ class Desk {
       ...{ etcd, cluster, node: node.value, life },
       past: past && { cluster: past.cluster, revision: BigInt(past.revision) },
       clocks,
-      onPast: ({ cluster: id, revision }) =>
-        this.#send({ type: 'past', past: { cluster: id, revision: `${revision}` } }),
+      onPast: (past) => this.#tellPast(past),
     })
     this.#claims = claims
     this.#writes = new RecordWrites(etcd, clocks)
@@ -137,9 +139,15 @@ class Desk {
     setTimeout(() => void this.#lookAgain(claims), 'why' in health ? UNUSABLE_INTERVAL : LOOK_INTERVAL)
   }
 
+  /** After the answers that it comes with: knocks wait for these. */
+  #tellPast(past: EtcdPast): void {
+    if (this.#past === undefined) setImmediate(() => this.#flush())
+    this.#past = past
+  }
+
   /** Answers that come at once leave together. */
   #answer(id: number, claimed: Claimed): void {
-    if (this.#answers.length === 0) setImmediate(() => this.#flush())
+    if (this.#answers.length === 0) queueMicrotask(() => this.#flush())
     this.#answers.push(
       claimed === 'first'
         ? { id, first: 'yes' }
@@ -151,6 +159,10 @@ class Desk {
 
   #flush(): void {
     while (this.#answers.length > 0) this.#send({ type: 'answers', answers: this.#answers.splice(0, MOST_IN_MESSAGE) })
+    if (this.#past === undefined) return
+    const { cluster, revision } = this.#past
+    this.#past = undefined
+    this.#send({ type: 'past', past: { cluster, revision: `${revision}` } })
   }
 }
 

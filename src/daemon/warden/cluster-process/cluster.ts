@@ -98,6 +98,8 @@ export class Cluster {
   readonly #parts: ClusterParts
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
+  /** To be sent. */
+  readonly #claims: { id: number; digest: ReplayDigest }[] = []
   #child: ReceiverProcess | undefined
   #channel: Channel | undefined
   /** For a process that has not said yet that it runs. */
@@ -177,17 +179,22 @@ export class Cluster {
       const answer = channel === undefined ? GONE : BUSY
       return digests.map(() => Promise.resolve(this.#counted(answer)))
     }
-    const claims: { id: number; digest: ReplayDigest }[] = []
-    const answers = digests.map((digest) => {
+    if (this.#claims.length === 0) queueMicrotask(() => this.#sendClaims())
+    return digests.map((digest) => {
       const id = ++this.#lastId
-      claims.push({ id, digest })
+      this.#claims.push({ id, digest })
       return new Promise<ClusterClaim>((answer) => {
         const timer = setTimeout(() => this.#settle(id, SILENT), limit + GRACE)
         this.#waiting.set(id, { answer, timer })
       })
     })
-    while (claims.length > 0) this.#send({ type: 'claim', limit, claims: claims.splice(0, MOST_IN_MESSAGE) })
-    return answers
+  }
+
+  /** Claims that are made at once leave together. */
+  #sendClaims(): void {
+    const limit = this.#parts.config.timeout
+    while (this.#claims.length > 0)
+      this.#send({ type: 'claim', limit, claims: this.#claims.splice(0, MOST_IN_MESSAGE) })
   }
 
   status(): ClusterStatus {

@@ -1,0 +1,100 @@
+/** An answer of a member of etcd that has no end, such as that of a watch: one JSON value a line. */
+import { Agent as HttpAgent, request as requestHttp } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import type { SecureContext } from 'node:tls'
+import { printable } from '../bytes/text.ts'
+import { milliseconds } from '../units.ts'
+import type { EtcdMember } from './connections.ts'
+
+/** How long a stream is silent before the kernel asks whether the other end is there. */
+const STREAM_ALIVE = milliseconds(1000)
+
+export interface StreamOptions {
+  readonly token?: string | undefined
+  /** Ends it. */
+  readonly signal: AbortSignal
+  /** @param value is not looked at. */
+  readonly onValue: (value: unknown) => void
+}
+
+interface Asked {
+  readonly path: string
+  /** JSON. */
+  readonly body: string
+  /** Absent: plain HTTP. */
+  readonly secureContext: SecureContext | undefined
+  /** In bytes. */
+  readonly longestValue: number
+}
+
+/** Never rejects. @returns why it has ended. */
+export function openStream({ host, port }: EtcdMember, asked: Asked, options: StreamOptions): Promise<string> {
+  const { path, body, secureContext, longestValue } = asked
+  const { token, signal, onValue } = options
+  return new Promise((resolve) => {
+    const isPlain = secureContext === undefined
+    const request = (isPlain ? requestHttp : requestHttps)({
+      ...{ host, port, path, method: 'POST', agent: isPlain ? new HttpAgent() : new HttpsAgent() },
+      headers: {
+        'content-type': 'application/json',
+        'content-length': `${Buffer.byteLength(body)}`,
+        ...(token !== undefined && { authorization: token }),
+      },
+      ...(secureContext !== undefined && { secureContext, rejectUnauthorized: true }),
+    })
+    request.end(body)
+    const end = (why: string): void => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(printable(why).slice(0, 300))
+      request.destroy()
+    }
+    const onAbort = (): void => end('not needed any more')
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+    request.on('error', (error: NodeJS.ErrnoException) => end(error.message || (error.code ?? 'no connection')))
+    request.on('response', (response) => {
+      const lines = new StreamLines(longestValue)
+      response.on('data', (part: Buffer) => {
+        const values = signal.aborted ? [] : lines.push(part)
+        if (values === undefined) end('a stream that is not etcd’s')
+        else for (const value of values) if (!signal.aborted) onValue(value)
+      })
+      response.on('error', (error) => end(error.message))
+      response.on('end', () => end(`the stream ended, with status ${response.statusCode}`))
+    })
+    request.on('socket', (socket) => socket.setKeepAlive(true, STREAM_ALIVE).setNoDelay(true))
+    request.on('close', () => end('the connection ended'))
+  })
+}
+
+/** One JSON value a line. */
+class StreamLines {
+  #held: Buffer[] = []
+  #length = 0
+  readonly #longest: number
+
+  constructor(longest: number) {
+    this.#longest = longest
+  }
+
+  /** @returns the values that are complete now; undefined for what is none, or too long. */
+  push(part: Buffer): readonly unknown[] | undefined {
+    const values: unknown[] = []
+    let start = 0
+    for (let end = part.indexOf(0x0a); end >= 0; end = part.indexOf(0x0a, start)) {
+      const line = Buffer.concat([...this.#held, part.subarray(start, end)])
+      this.#held = []
+      this.#length = 0
+      start = end + 1
+      if (line.length > this.#longest) return undefined
+      try {
+        values.push(JSON.parse(line.toString('utf8')))
+      } catch {
+        return undefined
+      }
+    }
+    if (start < part.length) this.#held.push(part.subarray(start))
+    this.#length += part.length - start
+    return this.#length > this.#longest ? undefined : values
+  }
+}
