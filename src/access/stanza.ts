@@ -83,6 +83,10 @@ export interface Stanza {
   readonly requirePacketSource: boolean
   /** CLUSTER_REQUIRED N (ghostport's own): grants also while the cluster does not say whether a packet is new. */
   readonly withoutCluster?: true
+  /** GATES (ghostport's own): names and patterns of nodes that open what this stanza grants, each by its own policy. */
+  readonly gates?: readonly string[]
+  /** FROM_CLUSTER Y (ghostport's own): opens what a stanza of this NAME has granted at another node. */
+  readonly fromCluster?: true
   /** ACCESS_EXPIRE: from this moment the stanza grants nothing. */
   readonly expires?: UnixSeconds
   /** FORCE_NAT: every request is forwarded here. */

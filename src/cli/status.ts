@@ -77,6 +77,7 @@ function describe(status: Status, style: Style): readonly Line[] {
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
     ...(grants ?? []).map((grant) => `  ${describeGrant(grant)}`),
+    ...describeGates(status, style),
     '',
     style.bold('last verdicts, newest first:'),
     ...status.lastVerdicts
@@ -102,6 +103,29 @@ function countGrants(grants: readonly GrantStatus[]): string {
 
 function describeGrant({ id, for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
   return `${id}  ${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
+}
+
+/** How many grants at other nodes people are shown; --json has more. */
+const GATES_SHOWN = 20
+
+/** What knocks here have opened at other nodes. */
+function describeGates({ gates = [] }: Partial<Pick<Status, 'gates'>>, style: Style): readonly Line[] {
+  if (gates.length === 0) return []
+  return [
+    '',
+    style.bold(`at other nodes (GATES): ${gates.length}`),
+    ...gates.slice(-GATES_SHOWN).map(({ id, for: source, open, secondsLeft, name, ...made }) => {
+      const parts = [
+        ...made.opened.map(({ node }) => style.good(`open at ${node}`)),
+        ...made.closed.map((node) => `closed at ${node}`),
+        ...made.refused.map(({ node, code }) => style.bad(`refused at ${node} (${code})`)),
+        ...made.waiting.map(({ node, away }) => style.bad(`no answer from ${node}${away ? ', which is away' : ''}`)),
+        ...(made.problem === undefined ? [] : [style.bad(`not written: ${made.problem}`)]),
+      ]
+      const head = `  ${id}  ${source}  ${open.join(',')}  ${secondsLeft} s left  stanza ${name}: `
+      return parts.reduce<Line>((all, part, i) => line`${all}${i === 0 ? '' : ', '}${part}`, head)
+    }),
+  ]
 }
 
 /** How many devices with old keys people are shown. */
@@ -144,6 +168,15 @@ function describeRelay({ relay }: Status): readonly Line[] {
   ]
 }
 
+/** What nodes tell each other, sealed. */
+function describeRecords(records: NonNullable<Status['cluster']>['records'], style: Style): readonly Line[] {
+  if (records === undefined) return []
+  const { following, since, why = '', unreadable } = records
+  const state = following ? style.good(`followed since ${since}`) : style.bad(`not followed since ${since}: ${why}`)
+  const strange = unreadable === 0 ? '' : style.bad(`, ${unreadable} could not be opened`)
+  return [line`  records: ${count(records.records, 'record')}, ${state}${strange}`]
+}
+
 /** @param cluster a server from before an update sends none. */
 function describeCluster({ cluster }: Partial<Pick<Status, 'cluster'>>, style: Style): readonly Line[] {
   if (cluster === undefined) return []
@@ -152,6 +185,7 @@ function describeCluster({ cluster }: Partial<Pick<Status, 'cluster'>>, style: S
   return [
     line`cluster ${cluster.cluster}, node ${cluster.node}: ${state}`,
     `  etcd at ${members.join(', ')}; ${count(first, 'packet')} first here, ${usedElsewhere} used at another node, ${unknown} without an answer`,
+    ...describeRecords(cluster.records, style),
   ]
 }
 

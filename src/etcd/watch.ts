@@ -146,6 +146,8 @@ export class PrefixWatch {
     const onAbort = (): void => own.abort()
     signal.addEventListener('abort', onAbort)
     let wrong: string | undefined
+    /** By an answer of the same kind: a change may be told before an answer that does not know it yet. */
+    let seen = since
     const onValue = (value: unknown): void => {
       wrong ??= this.#take(value, since)
       if (wrong !== undefined) own.abort()
@@ -163,7 +165,9 @@ export class PrefixWatch {
         onPulse: (value) => {
           const now = readPast(value)
           if (now === undefined) return 'an answer that is not etcd’s'
-          return goesOn(this.#past ?? since, now) ? undefined : this.#listAgain(FORGOTTEN)
+          const isOn = goesOn(seen, now)
+          seen = now
+          return isOn ? undefined : this.#listAgain(FORGOTTEN)
         },
       },
     )

@@ -25,6 +25,8 @@ export const usedStanzaSettings = [
   'REQUIRE_SOURCE',
   'REQUIRE_PACKET_SOURCE',
   'CLUSTER_REQUIRED',
+  'GATES',
+  'FROM_CLUSTER',
   'ACCESS_EXPIRE',
   'ACCESS_EXPIRE_EPOCH',
   'FORCE_NAT',

@@ -32,6 +32,7 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
+import { nodePatterns } from '../server/cluster-settings.ts'
 import type { UsedStanzaSetting } from './access-setting-names.ts'
 import { fingerprints, gnupgKeyNames, gnupgPath, remoteIds } from './gnupg-settings.ts'
 import { natTargetsValue } from './nat-targets.ts'
@@ -61,6 +62,8 @@ export interface StanzaDraft {
   disableDnat?: boolean
   natTargets?: readonly NatTargetRule[]
   clusterRequired?: boolean
+  gates?: readonly string[]
+  fromCluster?: boolean
   runsCommands?: boolean
   commandUser?: AccountName
   commandGroup?: AccountName
@@ -120,6 +123,8 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   REQUIRE_SOURCE: setting('requireSourceAddress', yesNo),
   REQUIRE_PACKET_SOURCE: setting('requirePacketSource', yesNo),
   CLUSTER_REQUIRED: setting('clusterRequired', yesNo),
+  GATES: setting('gates', nodePatterns),
+  FROM_CLUSTER: setting('fromCluster', yesNo),
   ACCESS_EXPIRE: setting('expires', date),
   ACCESS_EXPIRE_EPOCH: setting('expires', epoch),
   FORCE_NAT: setting('forceNat', addressAndPort),

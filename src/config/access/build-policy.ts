@@ -43,6 +43,12 @@ export function buildPolicy(config: ServerConfig, stanzas: readonly Stanza[]): R
         at,
         suggestion: 'ENABLE_IPT_FORWARDING Y;',
       })
+    if ((stanza.gates !== undefined || stanza.fromCluster) && config.cluster?.secretFile === undefined)
+      return refuse(
+        'CONFIG_CONFLICT',
+        `${stanza.gates === undefined ? 'FROM_CLUSTER' : 'GATES'} needs CLUSTER and CLUSTER_SECRET_FILE in fwknopd.conf`,
+        { at, suggestion: 'CLUSTER_SECRET_FILE /etc/fwknop/cluster.secret;' },
+      )
     if (stanza.withoutCluster) about.add(config.cluster === undefined ? 'clusterUnused' : 'withoutCluster', at)
     if (stanza.disableDnat && !nat.forward && !nat.local) about.add('disableDnatUnused', at)
     if ((forceNat === undefined || stanza.forwardAll) && natTargets === undefined && (nat.forward || nat.local))

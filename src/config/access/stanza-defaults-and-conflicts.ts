@@ -98,6 +98,8 @@ function assemble(
       at: lineOf.forwardAll?.at ?? location,
       suggestion: 'a stanza for each',
     })
+  const overCluster = assembleGates(location, draft, lineOf, about)
+  if (!overCluster.ok) return overCluster
   const { spaPorts, openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
@@ -114,6 +116,7 @@ function assemble(
     requireSourceAddress: draft.requireSourceAddress ?? false,
     requirePacketSource: draft.requirePacketSource ?? false,
     ...(draft.clusterRequired === false && { withoutCluster: true as const }),
+    ...overCluster.value,
     ...(expires === undefined ? {} : { expires }),
     ...(forceNat === undefined ? {} : { forceNat }),
     ...translation.value,
@@ -124,6 +127,32 @@ function assemble(
     ...cycle.value,
     ...accountLines(lineOf),
   })
+}
+
+/** What a stanza grants at other nodes, and what it opens for them. */
+function assembleGates(
+  start: SourceLocation,
+  { name, gates, fromCluster, cycleOpen, openPorts }: StanzaDraft,
+  lineOf: LineOfField,
+  about: NoticesOfStanza,
+): Result<Pick<Stanza, 'gates' | 'fromCluster'>, ConfigFailure> {
+  const setting = gates === undefined ? 'FROM_CLUSTER' : 'GATES'
+  const at = (gates === undefined ? lineOf.fromCluster?.at : lineOf.gates?.at) ?? start
+  if (gates === undefined && fromCluster !== true) return ok({})
+  if (name === undefined)
+    return refuse('CONFIG_MISSING_KEY', `${setting} needs a NAME: nodes know each other’s stanzas by it`, {
+      ...{ at, suggestion: 'NAME alice' },
+    })
+  if (cycleOpen !== undefined)
+    return refuse(
+      'CONFIG_CONFLICT',
+      `${setting} is for ports that the firewall opens, and CMD_CYCLE_OPEN runs programs`,
+      {
+        ...{ at, suggestion: 'a stanza for each' },
+      },
+    )
+  if (fromCluster === true && openPorts === undefined) about.add('clusterAnyPort', lineOf.fromCluster?.at ?? start)
+  return ok({ ...(gates !== undefined && { gates }), ...(fromCluster && { fromCluster: true as const }) })
 }
 
 function assembleKeys(

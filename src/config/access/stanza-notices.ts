@@ -58,6 +58,10 @@ const kinds = {
     level: 'warning',
     text: 'CLUSTER_REQUIRED N: while the cluster does not answer, a packet can be used once at each node',
   },
+  clusterAnyPort: {
+    level: 'warning',
+    text: 'FROM_CLUSTER without OPEN_PORTS: another node of the cluster can have any port opened here',
+  },
   natAnywhere: {
     level: 'warning',
     text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',

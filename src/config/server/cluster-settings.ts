@@ -50,6 +50,19 @@ export function nodeName(text: string): Result<NodeName, ValueFailure> {
     : invalidValue(`“${text}” is not the name of a node: 1 to 63 letters, digits, “.”, “_” or “-”`)
 }
 
+const NODE_PATTERN = /^[A-Za-z0-9._*?-]{1,63}$/
+const MOST_PATTERNS = 32
+
+/** `web-*, db-1`: names of nodes, with `*` and `?`. */
+export function nodePatterns(text: string): Result<readonly string[], ValueFailure> {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
+  const wrong = words.find((word) => !NODE_PATTERN.test(word))
+  if (words.length === 0 || wrong !== undefined)
+    return invalidValue(`“${wrong ?? text}” is not the name of a node, or a pattern such as web-*`, 'web-*, db-1')
+  if (words.length > MOST_PATTERNS) return invalidValue(`${words.length} names of nodes: at most ${MOST_PATTERNS}`)
+  return ok(words)
+}
+
 export function clusterName(text: string): Result<ClusterName, ValueFailure> {
   return NAME.test(text)
     ? ok(text as ClusterName)

@@ -95,6 +95,11 @@ export function clusterPastPath({ replay }: Pick<ServerConfig, 'replay'>): strin
   return `${replay.database}-cluster`
 }
 
+/** The file of the grants of the cluster that this node has taken, beside the replay store. */
+export function takenPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-gates`
+}
+
 /** The folder of the invitations of users, beside the replay store. */
 export function invitationsFolder({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-invitations`

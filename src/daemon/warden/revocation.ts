@@ -16,8 +16,9 @@ import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
 import { asksFor, isOf } from './closing.ts'
+import type { EndedElsewhere } from './gates/gates.ts'
 import { grantFields } from './journal.ts'
-import { matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
+import { grantTag, matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
 import type { Unconfirmed } from './unconfirmed.ts'
 
@@ -35,6 +36,8 @@ export interface Revoked {
   readonly closes: CloseCounts
   /** Why some of it may be open still. */
   readonly problem?: string
+  /** What became of it at other nodes of the cluster. Absent: they have nothing to do with it. */
+  readonly gates?: EndedElsewhere
   /** Whether the firewall marks what it lets in. If not, connections are told by addresses and ports alone. */
   readonly marks: boolean
 }
@@ -55,6 +58,11 @@ export interface RevocationParts {
     readonly source?: IpAddress
   }) => Promise<Result<CloseCounts, Failure>>
   readonly unconfirmed: Unconfirmed
+  /** Ends the same at other nodes of the cluster. */
+  readonly endElsewhere?: (
+    isMeant: (grant: Grant) => boolean,
+    how: 'revoke' | 'close',
+  ) => Promise<EndedElsewhere | undefined>
   /** The stanzas whose cycles owe a close. */
   readonly owing: () => readonly { readonly stanza: string }[]
 }
@@ -106,6 +114,7 @@ export class Revocation {
       if (!closed.ok) return closed
       ended.push(grant)
     }
+    if (own.length > 0) void this.#parts.endElsewhere?.((grant) => own.some((one) => isSame(one.grant, grant)), 'close')
     const [other] = others
     if (other === undefined) return ok(ended)
     return refuse(
@@ -119,8 +128,32 @@ export class Revocation {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
-    const revoked = await this.#revoke(target.value, asker)
-    return revoked.ok ? revoked.value : { failure: revoked.failure }
+    const [revoked, gates] = await Promise.all([
+      this.#revoke(target.value, asker),
+      this.#parts.endElsewhere?.(matcher(target.value, this.#parts.stanzas()), 'revoke'),
+    ])
+    if (!revoked.ok) return { failure: revoked.failure }
+    const problem = [revoked.value.problem, gates && describeUnreached(gates)].filter((part) => part !== undefined)
+    return {
+      ...revoked.value,
+      ...(gates !== undefined && { gates }),
+      ...(problem.length > 0 && { problem: problem.join('; ') }),
+    }
+  }
+
+  /** It ended at another node. @returns why it may still be open here. */
+  async endedElsewhere(grant: Grant, how: 'revoke' | 'close'): Promise<string | undefined> {
+    if (how === 'revoke') {
+      const revoked = await this.#revoke({ kind: 'grant', tag: grantTag(grant.id) }, {})
+      if (revoked.ok) return revoked.value.problem
+      return revoked.failure.code === 'REVOKE_UNKNOWN' ? undefined : revoked.failure.detail
+    }
+    this.#admitted.endedAt(grant, Date.now())
+    const isShared = this.#admitted
+      .for(new Set([grant.source]))
+      .some((one) => one.grant.id === grant.id && (one.until ?? 0) > Date.now())
+    const closed = isShared ? ok(undefined) : await this.#parts.firewall.revoke(grant.id)
+    return closed.ok ? undefined : closed.failure.detail
   }
 
   /** Ends what an earlier server had begun to end when it was killed. */
@@ -252,6 +285,16 @@ export class Revocation {
     for (const [i, grant] of grants.entries())
       if (results[i]?.ok) this.#admitted.note(grant, now, now + grant.lifetime * 1000)
   }
+}
+
+function isSame(one: Grant, other: Grant): boolean {
+  return one.id === other.id && one.stanzaName === other.stanzaName
+}
+
+function describeUnreached({ unreached, unwritten }: EndedElsewhere): string | undefined {
+  if (unwritten !== undefined) return `other nodes of the cluster do not know of it yet: ${unwritten}`
+  if (unreached.length === 0) return undefined
+  return `not confirmed as closed at ${unreached.join(', ')}: it ends there as soon as the node hears of it, or at its time`
 }
 
 function describeUntold(untold: number): string {

@@ -8,7 +8,7 @@ import type { Clock } from '../../clock.ts'
 import type { ClusterSecret } from '../../cluster-record/seal.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import type { ClusterConfig } from '../../config/server/cluster-settings.ts'
-import { clusterPastPath, lastKnocksPath } from '../../config/server/server-config.ts'
+import { clusterPastPath, lastKnocksPath, takenPath } from '../../config/server/server-config.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
@@ -230,7 +230,10 @@ async function startCapture(
   return ok({ capture, receiver })
 }
 
-type Stores = Pick<WardenParts, 'cluster' | 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'>
+type Stores = Pick<
+  WardenParts,
+  'cluster' | 'gates' | 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'
+>
 
 /** The replay store and the firewall. */
 async function openStores(start: Start): Promise<Result<Stores>> {
@@ -259,7 +262,8 @@ async function openStores(start: Start): Promise<Result<Stores>> {
   const lastKnocks = replays.value === undefined ? undefined : lastKnocksPath(server)
   const cluster = await startCluster(start)
   if (!cluster.ok) return cluster
-  return ok({ cluster: cluster.value, configurations, replays: replays.value, firewall, lock, lastKnocks, host })
+  const gates = await openGates(start, cluster.value)
+  return ok({ cluster: cluster.value, gates, configurations, replays: replays.value, firewall, lock, lastKnocks, host })
 }
 
 /** Where there is no cluster, nothing is loaded. */
@@ -283,6 +287,24 @@ async function startCluster({ configuration, helpers, log, undo }: Start): Promi
   })
   undo.add(() => cluster.stop())
   return ok(cluster)
+}
+
+/** Where it cannot be told what was taken, nothing is opened for other nodes. The server itself goes on. */
+async function openGates(
+  { configuration: { server }, clock, log }: Start,
+  cluster: Cluster | undefined,
+): Promise<WardenParts['gates']> {
+  const records = cluster?.records
+  const own = server.cluster?.node
+  if (records === undefined || own === undefined) return undefined
+  const { TakenFile } = await import('./gates/taken-file.ts')
+  const { Gates } = await import('./gates/gates.ts')
+  const taken = TakenFile.open(takenPath(server), clock.now())
+  if (taken.ok) return (hands) => new Gates({ ...hands, records, own, taken: taken.value, clock, log })
+  const { code, detail } = taken.failure
+  const text = `${detail}: this node opens nothing for others of the cluster, and they open nothing for it`
+  log.write('error', 'notice', { code, text })
+  return undefined
 }
 
 async function openRecords(config: ClusterConfig, secret: ClusterSecret, log: Log): Promise<Records> {

@@ -11,6 +11,7 @@ import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
 import type { ClusterStatus } from './cluster-process/cluster.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
+import type { FanOutStatus } from './gates/origin.ts'
 import type { ConditionStatus } from './interface-watch/interface-watch.ts'
 import type { JournalCounters } from './journal.ts'
 import { grantTag } from './revoke-target.ts'
@@ -47,6 +48,8 @@ export interface Status {
   readonly commands?: CommandStatus
   /** Only with CLUSTER. */
   readonly cluster?: ClusterStatus
+  /** What knocks here have opened at other nodes (GATES), as far as these have said. Absent: there is nothing. */
+  readonly gates?: readonly FanOutStatus[]
   /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
   /** What is wrong with the interfaces of PCAP_INTF. */
@@ -84,6 +87,7 @@ export interface StatusSources {
   readonly relay?: CarriedLoad | undefined
   readonly commands?: CommandStatus | undefined
   readonly cluster?: ClusterStatus | undefined
+  readonly gates?: readonly FanOutStatus[] | undefined
   readonly warnings: readonly Finding[]
   readonly interfaces: Status['interfaces']
   readonly counters: JournalCounters
@@ -109,6 +113,7 @@ export function describeStatus(from: StatusSources): Status {
     ...(from.relay !== undefined && { relay: from.relay }),
     ...(from.commands !== undefined && { commands: from.commands }),
     ...(from.cluster !== undefined && { cluster: from.cluster }),
+    ...(from.gates !== undefined && from.gates.length > 0 && { gates: from.gates.slice(-GATES_SHOWN) }),
     warnings: from.warnings,
     interfaces: from.interfaces,
     counters: from.counters,
@@ -117,6 +122,8 @@ export function describeStatus(from: StatusSources): Status {
   }
 }
 
+/** The latest ones. */
+const GATES_SHOWN = 1000
 /** A server may have thousands, and its status is one answer. */
 const STANZA_PORTS_SHOWN = 100
 

@@ -31,6 +31,8 @@ import { type Configuration, type Configurations, readConfiguration } from './co
 import type { DeskParts } from './console/desk.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
+import type { OwnHands } from './gates/gate.ts'
+import type { Gates } from './gates/gates.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -64,6 +66,8 @@ export interface WardenParts {
   readonly lastKnocks: string | undefined
   /** Absent: this server shares used packets with no other. */
   readonly cluster?: Cluster | undefined
+  /** What nodes open for each other. Absent: nothing. */
+  readonly gates?: ((own: OwnHands) => Gates) | undefined
   readonly host: HostWatch
   readonly resolve: AskResolver
   readonly manager: ServiceManager
@@ -114,6 +118,7 @@ export class Warden {
   readonly #lastKnocks: LastKnocks | undefined
   #published: Published | undefined
   readonly #audit: AuditTrail
+  readonly #gates: Gates | undefined
   /** Who asked for the reload that is under way. Absent: a signal did. */
   #reloadBy: AuditActor | undefined
   /** Loaded for the first receipt. */
@@ -165,9 +170,16 @@ export class Warden {
       config: () => configurations.active.server.firewall,
       closeNow: (which) => parts.commands.closeNow(which),
       owing: () => parts.commands.owing(),
+      endElsewhere: async (...what) => await this.#gates?.end(...what),
       unconfirmed: new Unconfirmed(
         parts.lock === undefined ? undefined : revocationsPath(configurations.active.server),
       ),
+    })
+    this.#gates = parts.gates?.({
+      ownAddresses,
+      policy: () => configurations.active.policy,
+      open: (grants) => this.#revocation.doors.open(grants),
+      end: (grant, how) => this.#revocation.endedElsewhere(grant, how),
     })
     this.#admission = new Admission({
       ...{
@@ -181,6 +193,7 @@ export class Warden {
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
+      onGranted: (...granted) => this.#gates?.granted(...granted),
       onReceiptDue: (...due) => void this.#sendReceipt(...due),
       isAttested: parts.gnupg.isAttested,
     })
@@ -343,6 +356,7 @@ export class Warden {
     await receiver.stop()
     this.#parts.cluster?.stop()
     await this.#admission.close()
+    await this.#gates?.close()
     await commands.stop()
     await this.#parts.gnupg.stop()
     this.#journal.logReceiverSuppressed()
@@ -403,6 +417,7 @@ export class Warden {
       relay: firewall.load(),
       commands: commands.status(),
       cluster: this.#parts.cluster?.status(),
+      gates: this.#gates?.status(),
       warnings: await host.current(),
       interfaces: this.#interfaces.current(),
       counters: this.#journal.counters(),

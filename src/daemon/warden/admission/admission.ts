@@ -14,9 +14,11 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Grant } from '../../../access/grant.ts'
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Policy } from '../../../access/policy.ts'
+import type { Stanza } from '../../../access/stanza.ts'
 import { type Refusal, refusal, type Verdict } from '../../../access/verdict.ts'
 import { type Clock, monotonic } from '../../../clock.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
@@ -78,6 +80,8 @@ export interface AdmissionParts {
   readonly log: Log
   /** Called for each verdict that its sender is to learn. @param due the time of {@link Verdict.receiptDue}. */
   readonly onReceiptDue?: (knock: Knock, verdict: Verdict, due: UnixSeconds, index: StanzaIndex) => void
+  /** Called for each grant that is open. */
+  readonly onGranted?: (knock: Knock, grant: Grant, stanza: Stanza) => void
   readonly send: (message: ToReceiver) => void
   /** Called for a knock that an honest receiver never sends. @param from which receiver sent it. */
   readonly onForbidden: (failure: Failure, from: ReceiverNumber) => void
@@ -309,7 +313,11 @@ export class Admission {
   }
 
   #tell(knock: Knock, verdict: Verdict, index: StanzaIndex): void {
-    this.#parts.journal.knock(knock, verdict, index)
+    const { journal, onGranted } = this.#parts
+    const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
+    if (verdict.granted && verdict.action.kind === 'grant' && stanza !== undefined)
+      onGranted?.(knock, verdict.action.grant, stanza)
+    journal.knock(knock, verdict, index)
     if (verdict.receiptDue !== undefined) this.#parts.onReceiptDue?.(knock, verdict, verdict.receiptDue, index)
   }
 

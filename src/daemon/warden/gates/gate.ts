@@ -1,0 +1,220 @@
+/**
+ * A node that opens what others have granted (FROM_CLUSTER). Each grant is taken once, durably; what is revoked is
+ * never taken. Each answer is written back, for the node that granted it.
+ */
+import type { Grant } from '../../../access/grant.ts'
+import type { Policy } from '../../../access/policy.ts'
+import type { Clock } from '../../../clock.ts'
+import {
+  type GrantRecord,
+  type OpenedRecord,
+  openedId,
+  type RevocationRecord,
+  readGrantRecord,
+  readRevocationRecord,
+} from '../../../cluster-record/gate-records.ts'
+import type { RecordId } from '../../../cluster-record/record-name.ts'
+import { fitsPattern } from '../../../config/reading/name-pattern.ts'
+import type { NodeName } from '../../../config/server/cluster-settings.ts'
+import type { Firewall } from '../../../firewall/firewall.ts'
+import { encodeRecord, parseRecord } from '../../../firewall/record.ts'
+import { failureFields, type Log } from '../../../log.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import { type Failure, type Result, refuse } from '../../../result.ts'
+import { seconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
+import type { Records } from '../cluster-process/records.ts'
+import { grantFields } from '../journal.ts'
+import { judgeRecord } from './judge-record.ts'
+import type { TakenFile } from './taken-file.ts'
+
+/** What this node does by itself. */
+export interface OwnHands {
+  readonly policy: () => Policy
+  readonly ownAddresses: () => ReadonlySet<IpAddress>
+  readonly open: Firewall['open']
+  /** Ends a grant here. @returns why it may still be open. */
+  readonly end: (grant: Grant, how: RevocationRecord['how']) => Promise<string | undefined>
+}
+
+export interface GateParts extends OwnHands {
+  readonly own: NodeName
+  readonly records: Records
+  readonly taken: TakenFile
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Seconds that what a node says of a grant stays after its end. */
+const SPARE = 60
+/** Records that wait. One transaction of the firewall opens many. */
+const MOST_WAITING = 20_000
+
+type Item =
+  | { readonly id: RecordId; readonly grant: GrantRecord }
+  | { readonly id: RecordId; readonly revocation: RevocationRecord }
+
+export class Gate {
+  readonly #parts: GateParts
+  readonly #waiting: Item[] = []
+  #working = false
+  /** What could not be written back. */
+  readonly #unsaid = new Map<RecordId, { readonly record: OpenedRecord; readonly end: UnixSeconds }>()
+
+  constructor(parts: GateParts) {
+    this.#parts = parts
+    parts.records.on('revocation', {
+      onRecord: (id, value) => {
+        const revocation = readRevocationRecord(value)
+        if (revocation !== undefined && revocation.node !== parts.own) this.#push({ id, revocation })
+      },
+    })
+    parts.records.on('grant', {
+      onRecord: (id, value) => {
+        const grant = readGrantRecord(value)
+        if (grant !== undefined && this.#isForUs(grant) && parts.taken.isNew(id, grant.end)) this.#push({ id, grant })
+      },
+      onFollowing: () => {
+        for (const [id, { record, end }] of [...this.#unsaid]) void this.#say(id, record, end)
+      },
+    })
+  }
+
+  /** A knock here opened it, and other nodes are to open it too: what ends there ends here. */
+  async openedHere(id: RecordId, grant: Grant, end: UnixSeconds): Promise<void> {
+    const { taken, clock, log } = this.#parts
+    const unwritten = await taken.add([{ id, end, grant: encodeRecord(grant, 0) }], clock.now())
+    if (unwritten !== undefined)
+      log.write('error', 'gate', {
+        detail: `after a restart, a revocation elsewhere does not end it here: ${unwritten}`,
+      })
+  }
+
+  /** What is open here and at other nodes, by the id of its record. */
+  open(now: UnixSeconds): readonly { readonly id: RecordId; readonly grant: Grant; readonly end: UnixSeconds }[] {
+    return this.#parts.taken.all().flatMap(({ id, grant, end }) => {
+      const read = grant === undefined || end <= now ? undefined : parseRecord(grant)?.grant
+      return read === undefined ? [] : [{ id, grant: read, end }]
+    })
+  }
+
+  /** It was revoked here, by hand. Durable when this resolves. */
+  async ended(ids: readonly { readonly id: RecordId; readonly end: UnixSeconds }[]): Promise<void> {
+    const now = this.#parts.clock.now()
+    await this.#parts.taken.add(ids, now)
+    for (const { id, end } of ids) void this.#say(id, { v: 1, closed: now }, end)
+  }
+
+  #isForUs({ gates, node }: GrantRecord): boolean {
+    const { own } = this.#parts
+    return node !== own && gates.some((pattern) => fitsPattern(pattern, own))
+  }
+
+  #push(item: Item): void {
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#parts.log.write('error', 'gate', { detail: 'too many grants of the cluster wait', dropped: item.id })
+      return
+    }
+    this.#waiting.push(item)
+    if (this.#working) return
+    this.#working = true
+    // What comes at once is opened at once.
+    setImmediate(() => void this.#work())
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const first = this.#waiting[0]
+      const isRevocation = first !== undefined && 'revocation' in first
+      const end = this.#waiting.findIndex((item) => 'revocation' in item !== isRevocation)
+      const group = this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
+      try {
+        if (isRevocation) await this.#close(group.flatMap((item) => ('revocation' in item ? [item] : [])))
+        else await this.#open(group.flatMap((item) => ('grant' in item ? [item] : [])))
+      } catch (error) {
+        const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
+        this.#parts.log.write('error', 'fault', { detail })
+      }
+    }
+    this.#working = false
+  }
+
+  async #open(group: readonly { readonly id: RecordId; readonly grant: GrantRecord }[]): Promise<void> {
+    const { taken, policy, ownAddresses, clock, open } = this.#parts
+    const now = clock.now()
+    const fresh = [...new Map(group.map((item) => [item.id, item])).values()].filter(({ id, grant }) =>
+      taken.isNew(id, grant.end),
+    )
+    const judged = fresh.map(({ id, grant: record }) => ({
+      ...{ id, record },
+      verdict: judgeRecord(record, policy(), ownAddresses, now),
+    }))
+    // What was refused may be allowed after a reload, while it lives.
+    const allowed = judged.flatMap(({ verdict, ...rest }) => (verdict.ok ? [{ ...rest, grant: verdict.value }] : []))
+    for (const { id, record, verdict } of judged) if (!verdict.ok) this.#refused(id, record, verdict.failure)
+    if (allowed.length === 0) return
+    const unwritten = await taken.add(
+      allowed.map(({ id, record, grant }) => ({ id, end: record.end, grant: encodeRecord(grant, 0) })),
+      now,
+    )
+    const opened: readonly Result<unknown>[] =
+      unwritten === undefined
+        ? await open(allowed.map(({ grant }) => grant))
+        : allowed.map(() => refuse('REPLAY_STORE_FAILED', unwritten))
+    for (const [i, { id, record, grant }] of allowed.entries()) {
+      const result = opened[i] ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer')
+      if (result.ok) this.#opened(id, record, grant, now)
+      else this.#refused(id, record, result.failure)
+    }
+  }
+
+  #opened(id: RecordId, { node, end }: GrantRecord, grant: Grant, now: UnixSeconds): void {
+    this.#parts.log.write('info', 'gate', {
+      ...{ verdict: 'granted', by: node },
+      ...grantFields(grant),
+      lifetime: grant.lifetime,
+    })
+    void this.#say(id, { v: 1, until: unixSeconds(now + grant.lifetime) }, end)
+  }
+
+  #refused(id: RecordId, { node, end, name, source, user }: GrantRecord, failure: Failure): void {
+    const fields = { verdict: 'refused', by: node, name, for: source, user, ...failureFields(failure) }
+    this.#parts.log.write('warning', 'gate', fields)
+    void this.#say(id, { v: 1, refused: failure.code }, end)
+  }
+
+  async #close(group: readonly { readonly id: RecordId; readonly revocation: RevocationRecord }[]): Promise<void> {
+    const { taken, clock, end: endHere, log } = this.#parts
+    const now = clock.now()
+    const known = group.map((item) => ({ ...item, before: taken.get(item.id) }))
+    const changed = known.filter(
+      ({ id, before, revocation }) => before?.grant !== undefined || taken.isNew(id, revocation.end),
+    )
+    if (changed.length === 0) return
+    const closing = changed.map(async ({ id, before, revocation: { how, node, end } }) => {
+      const grant = before?.grant === undefined ? undefined : parseRecord(before.grant)?.grant
+      if (grant === undefined) return
+      const problem = await endHere(grant, how)
+      const detail = problem ?? (how === 'close' ? 'its own client closed it' : `revoked at ${node}`)
+      log.write(problem === undefined ? 'info' : 'error', 'gate', { detail, by: node, ...grantFields(grant) })
+      // What may still be open is tried again when the record is told again.
+      if (problem === undefined) void this.#say(id, { v: 1, closed: clock.now() }, end)
+      else await taken.add([before as NonNullable<typeof before>], now)
+    })
+    // Closed first; on the disk by then that it never opens again.
+    const unwritten = await taken.add(
+      changed.map(({ id, revocation: { end } }) => ({ id, end })),
+      now,
+    )
+    if (unwritten !== undefined)
+      log.write('error', 'gate', { detail: `a restart could forget a revocation: ${unwritten}` })
+    await Promise.all(closing)
+  }
+
+  async #say(id: RecordId, record: OpenedRecord, end: UnixSeconds): Promise<void> {
+    const { records, own, clock } = this.#parts
+    const life = seconds(Math.max(SPARE, end - clock.now() + SPARE))
+    this.#unsaid.set(id, { record, end })
+    const why = await records.put({ kind: 'opened', id: openedId(id, own) }, record, life)
+    if ((why === undefined || end <= clock.now()) && this.#unsaid.get(id)?.record === record) this.#unsaid.delete(id)
+  }
+}

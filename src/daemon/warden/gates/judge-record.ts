@@ -1,0 +1,44 @@
+/**
+ * What a node makes of a grant of another node: the same decision as for a packet, by its own stanza, and never longer
+ * than the grant says. Pure.
+ */
+import { decide } from '../../../access/decide.ts'
+import type { Grant } from '../../../access/grant.ts'
+import type { Policy } from '../../../access/policy.ts'
+import type { GrantRecord } from '../../../cluster-record/gate-records.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import { ok, type Result, refuse } from '../../../result.ts'
+import { seconds, type UnixSeconds } from '../../../units.ts'
+
+/** How far the clocks of two nodes may be apart, in seconds. */
+const MOST_SKEW = 300
+
+/** @returns the grant for the firewall; else why nothing opens, with the code of the check that denied. */
+export function judgeRecord(
+  record: GrantRecord,
+  policy: Policy,
+  ownAddresses: () => ReadonlySet<IpAddress>,
+  now: UnixSeconds,
+): Result<Grant> {
+  const { name, user, source, from, ports, made, end } = record
+  if (made > now + MOST_SKEW)
+    return refuse('SPA_FROM_FUTURE', `granted ${made - now} s ahead of this clock: the clocks of two nodes differ`)
+  if (end <= now) return refuse('SPA_STALE', `it ended ${now - end} s ago, by this clock`)
+  const stanza = policy.stanzas.find((one) => one.fromCluster && one.name?.toLowerCase() === name.toLowerCase())
+  if (stanza === undefined) return refuse('ACCESS_NO_STANZA', `no stanza here has the NAME ${name} and FROM_CLUSTER Y`)
+  // From the moment of the first grant, also at a node that was away.
+  const left = Math.min(end, made + stanza.maxTimeout) - now
+  if (left <= 0) return refuse('SPA_STALE', `MAX_FW_TIMEOUT of the stanza here ended ${-left} s ago`)
+  const timeout = seconds(left)
+  const header = { random: '0'.repeat(16), username: user, timestamp: now, version: '3.0.0', source }
+  const request = {
+    message: { kind: 'access', ...header, ports, timeout },
+    packetSource: from,
+    ownAddresses: ownAddresses(),
+  } as const
+  // Its age and its being new were judged where the packet came in; the record has its own end.
+  const verdict = decide(policy, [stanza], request, now)
+  if (!verdict.granted) return { ok: false, failure: verdict.failure }
+  if (verdict.action.kind !== 'grant') return refuse('ACCESS_REQUEST_INVALID', 'the stanza here opens by commands')
+  return ok(verdict.action.grant)
+}

@@ -1,0 +1,201 @@
+/**
+ * What this node has granted for other nodes as well (GATES): each grant is written for them, and what each of them
+ * made of it is kept, until its end.
+ */
+import type { Grant } from '../../../access/grant.ts'
+import { describeOpening } from '../../../access/grant.ts'
+import type { Stanza } from '../../../access/stanza.ts'
+import type { Clock } from '../../../clock.ts'
+import {
+  type GrantRecord,
+  grantRecordId,
+  type OpenedRecord,
+  readGrantRecord,
+  readOpenedRecord,
+  splitOpenedId,
+} from '../../../cluster-record/gate-records.ts'
+import type { RecordId } from '../../../cluster-record/record-name.ts'
+import type { NodeName } from '../../../config/server/cluster-settings.ts'
+import type { Log } from '../../../log.ts'
+import { seconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
+import type { Knock } from '../../link/knock.ts'
+import type { Records } from '../cluster-process/records.ts'
+import { grantTag } from '../revoke-target.ts'
+import type { Presence } from './presence.ts'
+
+/** A grant for other nodes, for `ghostport status`. */
+export interface FanOutStatus {
+  /** As that of the grant here. */
+  readonly id: string
+  readonly name: string
+  readonly user: string
+  readonly for: string
+  readonly open: readonly string[]
+  readonly secondsLeft: number
+  readonly opened: readonly { readonly node: string; readonly secondsLeft: number }[]
+  readonly refused: readonly { readonly node: string; readonly code: string }[]
+  readonly closed: readonly string[]
+  /** Those that have not said anything. `away`: they are not there, as far as is known. */
+  readonly waiting: readonly { readonly node: string; readonly away?: true }[]
+  /** Why it is not written yet. */
+  readonly problem?: string
+}
+
+export interface OriginParts {
+  readonly own: NodeName
+  readonly records: Records
+  readonly presence: Presence
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Granted {
+  readonly id: RecordId
+  readonly record: GrantRecord
+  /** Absent after a restart. */
+  readonly grant?: Grant
+}
+
+interface Kept extends Granted {
+  problem?: string
+}
+
+/** Seconds that a record stays after its end. */
+const SPARE = 60
+const MOST = 20_000
+const MOST_ANSWERS = 200_000
+
+export class Origin {
+  readonly #parts: OriginParts
+  readonly #granted = new Map<RecordId, Kept>()
+  /** What nodes say, by grant and node. Also of grants of other nodes: they may be listed before the grant is. */
+  readonly #answers = new Map<RecordId, Map<string, OpenedRecord>>()
+  #answerCount = 0
+  readonly #listeners = new Set<() => void>()
+
+  constructor(parts: OriginParts) {
+    this.#parts = parts
+    parts.records.on('opened', {
+      onRecord: (id, value) => this.#answered(id, value),
+      onRemoved: (id) => {
+        const of = splitOpenedId(id)
+        const answers = of && this.#answers.get(of.grant)
+        if (of === undefined || answers?.delete(of.node) !== true) return
+        this.#answerCount--
+        if (answers.size === 0) this.#answers.delete(of.grant)
+      },
+    })
+    parts.records.on('grant', {
+      // After a restart.
+      onRecord: (id, value) => {
+        const record = readGrantRecord(value)
+        if (record?.node === parts.own && record.end > parts.clock.now() && !this.#granted.has(id))
+          this.#keep({ id, record })
+      },
+      onFollowing: () => {
+        for (const kept of this.#granted.values()) if (kept.problem !== undefined) void this.#write(kept)
+      },
+    })
+  }
+
+  /** A knock was granted here. Other nodes are to open it too. */
+  granted({ digest, message, packet }: Knock, grant: Grant, { name, gates }: Stanza): Granted | undefined {
+    if (gates === undefined || name === undefined || message.kind !== 'access') return undefined
+    const { own, clock } = this.#parts
+    const made = clock.now()
+    const record: GrantRecord = {
+      ...{ v: 1, name, user: message.username, source: grant.source, ports: message.ports },
+      from: grant.firstHand ? grant.source : packet.source,
+      ...{ made, end: unixSeconds(made + grant.lifetime), gates, node: own },
+    }
+    const kept = this.#keep({ id: grantRecordId(digest), record, grant })
+    void this.#write(kept)
+    return kept
+  }
+
+  #live(): readonly Kept[] {
+    this.#forgetEnded()
+    return [...this.#granted.values()]
+  }
+
+  /** The nodes that have it open, as far as they said. */
+  openAt(id: RecordId): readonly string[] {
+    const now = this.#parts.clock.now()
+    return [...(this.#answers.get(id) ?? [])].flatMap(([node, answer]) =>
+      'until' in answer && answer.until > now ? [node] : [],
+    )
+  }
+
+  /** Called at each answer. @returns how to stop. */
+  onAnswer(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  status(): readonly FanOutStatus[] {
+    const now = this.#parts.clock.now()
+    return this.#live().map((kept) => this.#describe(kept, now))
+  }
+
+  #describe({ id, record, grant, problem }: Kept, now: UnixSeconds): FanOutStatus {
+    const answers = [...(this.#answers.get(id) ?? [])].filter(([node]) => node !== this.#parts.own)
+    const waiting = this.#parts.presence.meant(record.gates).filter((node) => !this.#answers.get(id)?.has(node))
+    return {
+      id: grant === undefined ? `${id.slice(0, 8)}…` : grantTag(grant.id),
+      ...{ name: record.name, user: record.user, for: record.source },
+      open: grant?.openings.map(describeOpening) ?? record.ports.map(({ protocol, port }) => `${protocol}/${port}`),
+      secondsLeft: record.end - now,
+      opened: answers.flatMap(([node, answer]) =>
+        'until' in answer ? [{ node, secondsLeft: Math.max(0, answer.until - now) }] : [],
+      ),
+      refused: answers.flatMap(([node, answer]) => ('refused' in answer ? [{ node, code: answer.refused }] : [])),
+      closed: answers.flatMap(([node, answer]) => ('closed' in answer ? [node] : [])),
+      waiting: waiting.map((node) => ({
+        node,
+        ...(!this.#parts.presence.isThere(node) && { away: true as const }),
+      })),
+      ...(problem !== undefined && { problem }),
+    }
+  }
+
+  #keep(granted: Granted): Kept {
+    this.#forgetEnded()
+    const [oldest] = this.#granted.keys()
+    if (this.#granted.size >= MOST && oldest !== undefined) this.#granted.delete(oldest)
+    const kept: Kept = { ...granted }
+    this.#granted.set(granted.id, kept)
+    return kept
+  }
+
+  async #write(kept: Kept): Promise<void> {
+    const { records, clock, log } = this.#parts
+    const { id, record } = kept
+    const left = record.end - clock.now()
+    if (left <= 0) return
+    kept.problem ??= 'it is being written'
+    const why = await records.put({ kind: 'grant', id }, record, seconds(left + SPARE))
+    if (why === undefined) delete kept.problem
+    else {
+      kept.problem = why
+      log.write('warning', 'gates', { detail: `other nodes do not know of a grant: ${why}`, name: record.name })
+    }
+  }
+
+  #answered(id: RecordId, value: unknown): void {
+    const of = splitOpenedId(id)
+    const answer = readOpenedRecord(value)
+    if (of === undefined || answer === undefined) return
+    const answers = this.#answers.get(of.grant) ?? new Map<string, OpenedRecord>()
+    if (!answers.has(of.node)) {
+      if (this.#answerCount >= MOST_ANSWERS) return
+      this.#answerCount++
+    }
+    this.#answers.set(of.grant, answers.set(of.node, answer))
+    for (const listener of this.#listeners) listener()
+  }
+
+  #forgetEnded(): void {
+    const now = this.#parts.clock.now()
+    for (const [id, { record }] of this.#granted) if (record.end <= now) this.#granted.delete(id)
+  }
+}
