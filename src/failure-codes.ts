@@ -80,6 +80,7 @@ export const failureKinds = {
     ...{ level: 'error', exit: 75 },
     sentence: 'the cluster did not say whether the packet was used at another node',
   },
+  ETCD_UNUSABLE: { level: 'error', exit: 69, sentence: 'etcd cannot be used like this' },
   KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },
   GNUPG_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets wait for GnuPG' },
   GPGDIR_REFUSED: { level: 'error', exit: 65, sentence: 'gpgdir cannot do this' },

@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user node invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user node cluster invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -53,6 +53,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --nodes-file --server --this --key-name --json --help -h'
       paths='--config-file -c --access-file -a --nodes-file'
       values='--server --key-name'
+      ;;
+    cluster)
+      options='--config-file -c --etcd --node --user --admin --admin-password-file --ca-file --certificate-file --key-file --plain --no-login --dry-run --yes -y --only --days --strict --all --list --json --help -h'
+      paths='--config-file -c --admin-password-file --ca-file --certificate-file --key-file'
+      values='--etcd --node --user --admin --only --days'
       ;;
     invite)
       options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --gateway-fingerprint --gateway-token --fingerprint --anyway --show-secrets --json --help -h'

@@ -21,6 +21,8 @@ const EXECUTOR = 'src/daemon/executor/program.ts'
 /** The program that the executor starts where a webhook is configured. */
 const SENDER = 'src/daemon/sender/program.ts'
 const CLUSTER = 'src/daemon/cluster/program.ts'
+/** The program that talks to etcd for `ghostport cluster`. */
+const ERRAND = 'src/daemon/cluster/errand.ts'
 /** The program that it starts where GnuPG is configured. */
 const GNUPG = 'src/daemon/gnupg/program.ts'
 /** The program that `ghostport policy audit` asks the kernel with. */
@@ -70,6 +72,7 @@ export async function bundlePrograms(folder) {
     program(EXECUTOR, 'daemon/executor.js'),
     program(SENDER, 'daemon/sender.js'),
     program(CLUSTER, 'daemon/cluster.js'),
+    program(ERRAND, 'daemon/errand.js'),
     program(GNUPG, 'daemon/gnupg.js'),
     program(PROBER, 'daemon/prober.js'),
   ])

@@ -2,9 +2,9 @@
 import { resolve } from 'node:path'
 import { jsonLine } from '../bytes/text.ts'
 import { refuse } from '../result.ts'
+import { ownVersion } from '../system/own-version.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { ask } from './terminal/ask.ts'
-import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 

@@ -14,6 +14,10 @@ export const commands: CommandTable = {
   ui: { summary: 'open a page in the browser: all stanzas, and a button for each', load: () => import('./ui.ts') },
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
   node: { summary: 'keep the list of servers that share the users’ secrets', load: () => import('./node.ts') },
+  cluster: {
+    summary: 'let several servers accept each packet once between them',
+    load: () => import('./cluster.ts'),
+  },
   invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   audit: { summary: 'show who changed what, or prove that nobody touched that log', load: () => import('./audit.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },

@@ -1,6 +1,7 @@
 /** `ghostport version`. */
+
+import { ownVersion } from '../system/own-version.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 

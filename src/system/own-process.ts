@@ -19,6 +19,7 @@ export const GNUPG_TITLE = 'ghostport: gnupg'
 export const EXECUTOR_TITLE = 'ghostport: executor'
 export const SENDER_TITLE = 'ghostport: sender'
 export const CLUSTER_TITLE = 'ghostport: cluster'
+export const ERRAND_TITLE = 'ghostport: cluster errand'
 
 /** Node cuts a title that is longer than the command line of the process. Ours have long enough command lines. */
 export function setProcessTitle(title: string): void {

@@ -55,6 +55,11 @@ const elsewhere: Readonly<Record<string, { readonly names: readonly string[]; re
   // Invitations go with the change of the user, which has its line.
   'src/cli/user/change-user.ts': { names: ['cancelInvitations'], proof: /changeAccess\([\s\S]*cancelInvitations\(/ },
   'src/cli/user/rotate-user.ts': { names: ['cancelInvitations'], proof: /changeAccess\([\s\S]*cancelInvitations\(/ },
+  // Called by `recorded`, which is in the function above.
+  'src/cli/cluster/host-settings.ts': {
+    names: ['replaceConfigFile'],
+    proof: /recorded\(config\.auditLog, line, \(\) => carryOut\(/,
+  },
   // What a user mends who is not root.
   'src/cli/doctor/fix.ts': { names: ['mend'], proof: /geteuid\?\.\(\) !== 0\) return mend\(/ },
   // `keep` of putUser is called in its changeAccess, which takes it back where nothing can be recorded.
@@ -64,7 +69,7 @@ const elsewhere: Readonly<Record<string, { readonly names: readonly string[]; re
 
 /** What each command does. Those that change something are named in docs/AUDIT.md. */
 const kinds: Readonly<Record<'changes' | 'looks' | 'of the client' | 'is the server', readonly string[]>> = {
-  changes: ['user', 'node', 'invite', 'revoke', 'init', 'uninstall', 'policy', 'doctor', 'serve', 'console'],
+  changes: ['user', 'node', 'cluster', 'invite', 'revoke', 'init', 'uninstall', 'policy', 'doctor', 'serve', 'console'],
   looks: [
     ...['audit', 'check', 'explain', 'simulate', 'import', 'unit', 'status', 'bugreport', 'outside', 'completions'],
     ...['help', 'version'],

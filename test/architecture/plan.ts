@@ -101,6 +101,11 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
     why: 'the GnuPG process decrypts, and holds nothing else',
   },
   {
+    from: 'src/cli/',
+    closedTo: /^src\/etcd\/(?!survey-report\.ts)/,
+    why: 'a command may be root: a process of its own talks to etcd (daemon/cluster/errand.ts)',
+  },
+  {
     from: 'src/system/',
     closedTo: /^src\/(?!bytes\/|system\/)[a-z-]+\//,
     why: 'system/ knows Linux, and nothing of SPA',

@@ -27,6 +27,8 @@ export interface Transcript {
 export interface RunOptions {
   readonly input?: string
   readonly descriptor3?: string
+  /** Default: 20 s. */
+  readonly timeoutMs?: number
   /** More variables. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -68,7 +70,7 @@ export class Home implements Disposable {
         NO_COLOR: '1',
         ...options.env,
       },
-      timeout: 20_000,
+      timeout: options.timeoutMs ?? 20_000,
     })
     const [stdin, , , third] = child.stdio
     for (const [stream, text] of [

@@ -35,11 +35,14 @@ export type MorePackage =
   | 'caddy'
   | 'docker-cli'
   | 'docker.io'
+  | 'etcd-client'
+  | 'etcd-server'
   | 'firewalld'
   | 'fwknop-client'
   | 'fwknop-server'
   | 'gnupg'
   | 'nginx'
+  | 'openssl'
 
 /** The root with more packages: made from that of {@link baseRoot}, in half a minute. */
 export function rootWith(debian: DebianName, packages: readonly MorePackage[]): string {

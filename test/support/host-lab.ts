@@ -34,6 +34,14 @@ export const STRANGER = { four: '192.0.2.66', six: '2001:db8::66' } as const
 
 const REGISTRY_PORT = 4873
 
+/** Where a machine is, and what it is called. */
+export interface Place {
+  readonly name: string
+  readonly four: string
+  readonly six: string
+}
+const USUAL_PLACE: Place = { name: 'server', ...SERVER }
+
 const clone = fileURLToPath(new URL('../../', import.meta.url))
 
 /** For `{ skip }`: why no machine can be booted here, or `false`. */
@@ -53,17 +61,34 @@ export class HostLab implements AsyncDisposable {
   /** Has the addresses of {@link CLIENT} and {@link STRANGER}. Its home, with `ghostport` and `ssh` on its path. */
   readonly client: Host
   readonly home: string
+  readonly place: Place
   readonly #machine: Program
   readonly #group: string | undefined
+  /** The network is that of another lab, which ends it. */
+  readonly #isGuest: boolean
+
+  /** Another machine on the bridge of `lab`, for the same administrator. */
+  static async bootBeside(
+    lab: HostLab,
+    place: Place,
+    debian: DebianName,
+    packages: readonly MorePackage[] = [],
+  ): Promise<HostLab> {
+    const beside = new HostLab(lab.net, lab.client, debian, rootWith(debian, packages), [], place, lab)
+    await beside.reachable()
+    return beside
+  }
 
   /**
    * @param packages of Debian, besides the usual ones.
    * @param files for the machine's /root.
+   * @param place of the machine. In its network, the client is {@link clientBeside}.
    */
   static async boot(
     debian: DebianName,
     packages: readonly MorePackage[] = [],
     files: readonly string[] = [],
+    place: Place = USUAL_PLACE,
   ): Promise<HostLab> {
     const base = rootWith(debian, packages)
     const net = await Network.create()
@@ -81,7 +106,8 @@ export class HostLab implements AsyncDisposable {
       const registry = fileURLToPath(new URL('./npm-registry.ts', import.meta.url))
       const served = client.start([process.execPath, registry, join(clone, 'node_modules'), String(REGISTRY_PORT)])
       await served.says(/listening/)
-      lab = new HostLab(net, client, debian, base, files)
+      if (place !== USUAL_PLACE) client.must(['ip', 'address', 'add', `${clientBeside(place)}/24`, 'dev', 'br0'])
+      lab = new HostLab(net, client, debian, base, files, place)
       await lab.reachable()
       return lab
     } catch (error) {
@@ -90,12 +116,24 @@ export class HostLab implements AsyncDisposable {
     }
   }
 
-  private constructor(net: Network, client: Host, debian: DebianName, base: string, files: readonly string[]) {
+  private constructor(
+    net: Network,
+    client: Host,
+    debian: DebianName,
+    base: string,
+    files: readonly string[],
+    place: Place,
+    beside?: HostLab,
+  ) {
     this.net = net
     this.client = client
-    this.home = net.directory()
-    must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(this.home, 'key')])
-    this.#writeClientPrograms()
+    this.place = place
+    this.#isGuest = beside !== undefined
+    this.home = beside?.home ?? net.directory()
+    if (beside === undefined) {
+      must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(this.home, 'key')])
+      this.#writeClientPrograms()
+    }
     const folder = net.directory()
     for (const name of ['upper', 'work', 'root']) mkdirSync(join(folder, name))
     this.#prepare(join(folder, 'upper'), debian, files)
@@ -130,15 +168,20 @@ export class HostLab implements AsyncDisposable {
     const program = (name: string, text: string): void =>
       writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
     program('ghostport', `exec ${process.execPath} ${clone}dist/cli/ghostport.js "$@"`)
-    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=3']
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR']
     const words = [...options, `IdentityFile=${this.home}/key`, 'User=root', 'BatchMode=yes'].map(
       (option) => `-o ${option}`,
     )
-    program(
-      'ssh',
-      `config="$HOME/.ssh/config"; [ "$HOME" = '${this.home}' ] && [ -f "$config" ] || config=none
-exec /usr/bin/ssh -F "$config" ${words.join(' ')} "$@"`,
-    )
+    // A test asks by ssh whether a port is open. What is copied may wait.
+    for (const [name, seconds] of [
+      ['ssh', 3],
+      ['scp', 60],
+    ] as const)
+      program(
+        name,
+        `config="$HOME/.ssh/config"; [ "$HOME" = '${this.home}' ] && [ -f "$config" ] || config=none
+exec /usr/bin/${name} -F "$config" ${words.join(' ')} -o ConnectTimeout=${seconds} "$@"`,
+      )
   }
 
   /** The state of the machine before ghostport is installed. */
@@ -148,9 +191,10 @@ exec /usr/bin/ssh -F "$config" ${words.join(' ')} "$@"`,
       mkdirSync(join(file, '..'), { recursive: true })
       writeFileSync(file, text, { mode })
     }
-    write('etc/hostname', 'server\n')
-    write('etc/hosts', '127.0.0.1 localhost server\n')
-    const addresses = [`Address=${SERVER.four}/24`, `Address=${SERVER.six}/64`, 'IPv6AcceptRA=no']
+    const { name, four, six } = this.place
+    write('etc/hostname', `${name}\n`)
+    write('etc/hosts', `127.0.0.1 localhost ${name}\n`)
+    const addresses = [`Address=${four}/24`, `Address=${six}/64`, 'IPv6AcceptRA=no']
     write('etc/systemd/network/10-host0.network', `[Match]\nName=host0\n[Network]\n${addresses.join('\n')}\n`)
     const wanted = join(upper, 'etc/systemd/system/multi-user.target.wants')
     mkdirSync(wanted, { recursive: true })
@@ -178,7 +222,8 @@ exec /usr/bin/ssh -F "$config" ${words.join(' ')} "$@"`,
   /** Waits until the ssh port answers. */
   async reachable(deadlineMs = 60_000): Promise<void> {
     const deadline = performance.now() + deadlineMs
-    while (!(await this.ssh(SERVER.four, CLIENT.four, 700))) {
+    const { four } = this.place
+    while (!(await this.ssh(four, this.place === USUAL_PLACE ? CLIENT.four : clientBeside(this.place), 700))) {
       assert.ok(performance.now() < deadline, `no ssh after ${deadlineMs} ms\n${this.#machine.output.slice(-3000)}`)
       await delay(200)
     }
@@ -250,13 +295,18 @@ exec /usr/bin/ssh -F "$config" ${words.join(' ')} "$@"`,
 
   async close(): Promise<void> {
     await this.#machine.stop('SIGKILL')
-    await this.net.close()
+    if (!this.#isGuest) await this.net.close()
     if (this.#group !== undefined) await removeGroup(this.#group)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+/** The client’s address in the network of a machine: `.77`. */
+export function clientBeside({ four }: Place): string {
+  return four.replace(/[0-9]+$/, '77')
 }
 
 /** One login by ssh, kept open: the administrator's terminal. */

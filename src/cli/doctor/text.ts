@@ -3,8 +3,11 @@ import { type Check, type Finding, type Side, severities } from '../../host/doct
 import { type Examined, type Tally, tallyOf } from '../../host/doctor/doctor.ts'
 import { type Line, line, type MarkedText, type Style } from '../terminal/line.ts'
 
-const SIDES: Readonly<Record<Side, string>> = { server: 'the server', client: 'the client', host: 'this host' }
-const ORDER: readonly Side[] = ['server', 'client', 'host']
+const SIDES: Readonly<Record<Side, string>> = {
+  ...{ server: 'the server', client: 'the client', host: 'this host' },
+  cluster: 'the cluster',
+}
+const ORDER: readonly Side[] = ['server', 'client', 'host', 'cluster']
 
 export interface TextOptions {
   /** The command that examines the same again, without `--only`. */

@@ -1,7 +1,7 @@
 /** `fwknop --help` and `fwknop --version`. */
 import { PROTOCOL_VERSION } from '../../packet/protocol-version.ts'
+import { ownVersion } from '../../system/own-version.ts'
 import { optionHelp } from '../terminal/option-help.ts'
-import { ownVersion } from '../terminal/own-version.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { fwknopOptions } from './options.ts'
 

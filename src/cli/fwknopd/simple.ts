@@ -1,6 +1,6 @@
 /** What fwknopd does without a configuration: its version, and the list of failure codes. */
 import { failureKinds } from '../../failure-codes.ts'
-import { ownVersion } from '../terminal/own-version.ts'
+import { ownVersion } from '../../system/own-version.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export function printVersion(terminal: Terminal): number {

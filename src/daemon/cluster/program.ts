@@ -5,13 +5,15 @@
  * Started by the warden, with the channel as descriptor 3, and with `--become UID:GID` where that is possible. Or
  * started by systemd for a connection of the warden, as a user of its own (`--from-socket`, link/handover.ts).
  */
+import { randomBytes } from 'node:crypto'
 import { Socket } from 'node:net'
 import { monotonic } from '../../clock.ts'
 import { recordKey } from '../../cluster-record/record-name.ts'
 import { type ClusterName, clusterName, nodeName } from '../../config/server/cluster-settings.ts'
 import { type Claimed, Claims } from '../../etcd/claims.ts'
-import { openEtcd } from '../../etcd/etcd.ts'
+import { type Etcd, openEtcd } from '../../etcd/etcd.ts'
 import type { EtcdPast } from '../../etcd/header.ts'
+import { Announcer, PRESENCE_INTERVAL } from '../../etcd/presence.ts'
 import { RecordWrites } from '../../etcd/record-writes.ts'
 import { CLUSTER_TITLE } from '../../system/own-process.ts'
 import { milliseconds } from '../../units.ts'
@@ -33,6 +35,8 @@ import { followRecords, shown } from './follow-records.ts'
 const LOOK_INTERVAL = milliseconds(5000)
 const UNUSABLE_INTERVAL = milliseconds(1000)
 const LOOK_LIMIT = milliseconds(3000)
+/** What is under way at a client of etcd that has a successor has ended by then. */
+const LAST_ANSWERS = milliseconds(60_000)
 /** Its exit status where the warden says what it never says. */
 const MISTAKE = 70
 
@@ -64,6 +68,9 @@ class Desk {
   #claims: Claims | undefined
   #writes: RecordWrites | undefined
   #cluster: ClusterName | undefined
+  /** The client of etcd. A renewal replaces it. */
+  #etcd: Etcd | undefined
+  #members: ConfigureCluster['members'] = []
   #answers: ClusterAnswer[] = []
   /** The last that is not told yet. */
   #past: EtcdPast | undefined
@@ -82,6 +89,9 @@ class Desk {
           void (this.#claims?.claim(digest, message.limit) ?? Promise.resolve(NOT_CONFIGURED)).then((claimed) =>
             this.#answer(id, claimed),
           )
+        return
+      case 'renew':
+        this.#renew(message)
         return
       case 'put':
       case 'remove':
@@ -107,19 +117,15 @@ class Desk {
   }
 
   #configure(order: ConfigureCluster): void {
-    const { members, tls, login, life, past } = order
+    const { members, life, past, version = '?' } = order
     const node = nodeName(order.node)
     const named = clusterName(order.cluster)
     if (!node.ok || !named.ok || this.#claims !== undefined) process.exit(MISTAKE)
     const cluster = named.value
     const clocks = { monotonic, wall: () => milliseconds(Math.max(0, Date.now())) }
-    let etcd: ReturnType<typeof openEtcd>
-    try {
-      etcd = openEtcd({ members, ...(tls !== undefined && { tls }), ...(login !== undefined && { login }) })
-    } catch (error) {
-      this.#send({ type: 'failed', why: shown((error as Error).message) })
-      return
-    }
+    this.#members = members
+    if (!this.#renew(order)) return
+    const etcd = this.#currentEtcd()
     const claims = new Claims({
       ...{ etcd, cluster, node: node.value, life },
       past: past && { cluster: past.cluster, revision: BigInt(past.revision) },
@@ -131,6 +137,38 @@ class Desk {
     this.#cluster = cluster
     if (order.records) followRecords(etcd, cluster, this.#send)
     void this.#lookAgain(claims)
+    const instance = randomBytes(12).toString('base64url')
+    void this.#announceAgain(new Announcer({ etcd, cluster, node: node.value, version, life, instance, clocks }))
+  }
+
+  /** With other certificates, or another password. @returns whether they can be used. */
+  #renew({ tls, login }: Pick<ConfigureCluster, 'tls' | 'login'>): boolean {
+    const before = this.#etcd
+    const members = this.#members
+    try {
+      this.#etcd = openEtcd({ members, ...(tls !== undefined && { tls }), ...(login !== undefined && { login }) })
+    } catch (error) {
+      this.#send({ type: 'failed', why: shown((error as Error).message) })
+      return false
+    }
+    if (before !== undefined) setTimeout(() => before.close(), LAST_ANSWERS)
+    return true
+  }
+
+  #currentEtcd(): Etcd {
+    return {
+      ask: async (path, body, limit) =>
+        (await this.#etcd?.ask(path, body, limit)) ?? { kind: 'silence', why: 'its files cannot be used' },
+      follow: async (path, body, options) =>
+        (await this.#etcd?.follow(path, body, options)) ?? 'its files cannot be used',
+      preferLeader: async (limit) => await this.#etcd?.preferLeader(limit),
+      close: () => this.#etcd?.close(),
+    }
+  }
+
+  async #announceAgain(announcer: Announcer): Promise<void> {
+    await announcer.announce()
+    setTimeout(() => void this.#announceAgain(announcer), PRESENCE_INTERVAL)
   }
 
   async #lookAgain(claims: Claims): Promise<void> {

@@ -44,29 +44,36 @@ const past = record(
 const name = printableAscii({ max: 64 })
 const isTrue: Reader<true> = (value) => (value === true ? true : undefined)
 
+/** How etcd is reached, and as whom. */
+export const etcdMembers = list(
+  record({ host: printableAscii({ max: 255 }), port: mapped(integer({ min: 1, max: 65_535 }), port) }, {}),
+  { min: 1, max: 16 },
+)
+export const etcdTls = record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) })
+export const etcdLogin = record({ user: text({ max: 256 }), password: text({ max: 1024 }) }, {})
+export const clusterName = name
+
 const toCluster = either(
   record(
     {
       type: literal('configure'),
-      members: list(
-        record({ host: printableAscii({ max: 255 }), port: mapped(integer({ min: 1, max: 65_535 }), port) }, {}),
-        {
-          min: 1,
-          max: 16,
-        },
-      ),
+      members: etcdMembers,
       cluster: name,
       node: name,
       life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds),
     },
     {
-      tls: record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) }),
-      login: record({ user: text({ max: 256 }), password: text({ max: 1024 }) }, {}),
+      tls: etcdTls,
+      login: etcdLogin,
+      /** Of ghostport. */
+      version: printableAscii({ max: 60 }),
       past,
       /** Whether records are followed. */
       records: isTrue,
     },
   ),
+  /** The files were read again. What is under way ends by the old ones. */
+  record({ type: literal('renew') }, { tls: etcdTls, login: etcdLogin }),
   record(
     { type: literal('put'), number, limit: time, kind: readKind, id: readId, sealed: readSealed },
     { life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds) },

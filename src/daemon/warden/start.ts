@@ -13,6 +13,7 @@ import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
 import { ok, type Result } from '../../result.ts'
+import { ownVersion } from '../../system/own-version.ts'
 import { type Account, checkSituation, currentSituation, findAccount } from '../../system/privilege.ts'
 import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
@@ -282,6 +283,7 @@ async function startCluster({ configuration, helpers, log, undo }: Start): Promi
   const records = secret.value && (await openRecords(config, secret.value, log))
   const cluster = new Cluster({
     ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log, records },
+    version: ownVersion(),
     past: new PastFile(clusterPastPath(server), log),
     spawn: () => (helpers === undefined ? spawnCluster(clusterAccount()) : clusterBySocket(helpers)),
   })

@@ -27,6 +27,7 @@ import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
+import { readClusterSecrets } from './cluster-process/secrets.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import type { DeskParts } from './console/desk.ts'
 import { Dispatch } from './dispatch.ts'
@@ -253,6 +254,7 @@ export class Warden {
       return read
     }
     logNotices(read.value.notices, log)
+    this.#renewCluster(read.value)
     this.#parts.commands.configured(read.value)
     const { gnupg, receiver, capture } = this.#parts
     gnupg.configured(read.value.gnupg)
@@ -261,6 +263,12 @@ export class Warden {
     else if (gnupg.receiverEnd !== undefined && gnupg.descriptor === undefined) receiver.kill()
     else this.#dispatch.configure()
     return { ok: true, value: undefined }
+  }
+
+  /** The files of the cluster may have other contents. Their names are the same: else a restart is needed. */
+  #renewCluster({ server }: Configuration): void {
+    const secrets = server.cluster && readClusterSecrets(server.cluster)
+    if (secrets?.ok) this.#parts.cluster?.renew(secrets.value)
   }
 
   /**

@@ -32,8 +32,8 @@ export type Answer =
   /** Completes “not checked because …”. */
   | { readonly kind: 'not checked'; readonly because: string }
 
-/** `host`: on both sides. */
-export type Side = 'server' | 'client' | 'host'
+/** `host`: on both sides. `cluster`: of `ghostport cluster check`. */
+export type Side = 'server' | 'client' | 'host' | 'cluster'
 
 /** One check. {@link defineCheck} makes one. */
 export interface Check {

@@ -21,6 +21,14 @@ export function withSettings(text: string, wanted: Readonly<Record<string, strin
   return edited
 }
 
+/** @returns the text without effect of these settings: each line that sets one becomes a comment. */
+export function withoutSettings(text: string, names: readonly string[]): string {
+  return names.reduce(
+    (edited, name) => edited.replace(new RegExp(`^[\\t ]*${name}:?[\\t ]+[^\\n]*$`, 'gm'), (old) => `# ${old}`),
+    text,
+  )
+}
+
 /** Blanks and the semicolon do not count. */
 function sameSetting(one: string, other: string): boolean {
   const bare = (line: string): string =>

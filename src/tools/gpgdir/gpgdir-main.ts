@@ -1,9 +1,9 @@
 /** `gpgdir`: encrypts, decrypts, signs or verifies each file of a tree, in place. Nothing is ever lost on the way. */
 import { optionHelp } from '../../cli/terminal/option-help.ts'
-import { ownVersion } from '../../cli/terminal/own-version.ts'
 import type { Terminal } from '../../cli/terminal/terminal.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
+import { ownVersion } from '../../system/own-version.ts'
 import { findKey, selfTest } from './keys.ts'
 import { gpgFor, meansOf } from './means.ts'
 import { argumentsOf } from './operations.ts'

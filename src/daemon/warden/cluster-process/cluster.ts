@@ -3,7 +3,7 @@
  * Claims wait here for its answers. What is known of the cluster is told to status. Each claim gets an answer in its
  * time, also from a process that hangs.
  */
-
+import { isDeepStrictEqual } from 'node:util'
 import { monotonic } from '../../../clock.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
@@ -75,8 +75,10 @@ export interface ClusterStatus {
 
 export interface ClusterParts {
   readonly config: ClusterConfig
-  /** The password and PEM files, as read at the start. */
+  /** The password and PEM files, as read at the start. {@link Cluster.renew} replaces them. */
   readonly secrets: Pick<ConfigureCluster, 'tls' | 'login'>
+  /** Of ghostport. */
+  readonly version?: string
   readonly life: Seconds
   readonly past: PastFile
   /** Absent: this node shares used packets only. */
@@ -96,6 +98,7 @@ const BUSY: ClusterClaim = { unknown: 'too many packets wait for the cluster' }
 
 export class Cluster {
   readonly #parts: ClusterParts
+  #secrets: ClusterParts['secrets']
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
   /** To be sent. */
@@ -113,6 +116,7 @@ export class Cluster {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
+    this.#secrets = parts.secrets
     this.#health = { usable: false, since: new Date(), why: 'it has not answered yet' }
   }
 
@@ -212,6 +216,16 @@ export class Cluster {
     }
   }
 
+  /** The files were read again, at a reload. Claims that are under way end by the old ones. */
+  renew(secrets: ClusterParts['secrets']): void {
+    if (isDeepStrictEqual(secrets, this.#secrets)) return
+    this.#secrets = secrets
+    const { log, config } = this.#parts
+    log.write('info', 'cluster renewed', { cluster: config.cluster, node: config.node })
+    // A process that has not begun yet gets them with its configuration.
+    if (this.#unsent === undefined) this.#channel?.send({ type: 'renew', ...secrets } satisfies ToCluster)
+  }
+
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -258,13 +272,14 @@ export class Cluster {
   }
 
   #order(): ConfigureCluster {
-    const { config, secrets, life, past, records } = this.#parts
+    const { config, life, past, records, version } = this.#parts
     const { members, cluster, node } = config
     const known: ClusterPast | undefined = past.known
     return {
       type: 'configure',
       ...{ members, cluster, node, life },
-      ...secrets,
+      ...this.#secrets,
+      ...(version !== undefined && { version }),
       ...(known !== undefined && { past: known }),
       ...(records !== undefined && { records: true as const }),
     }

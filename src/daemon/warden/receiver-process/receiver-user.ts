@@ -72,6 +72,11 @@ export function clusterAccount(): Account {
   return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-3) ?? OWN_IDS.last)
 }
 
+/** The user of the process that talks to etcd for a command: not that of a running server. */
+export function errandAccount(): Account {
+  return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-4) ?? OWN_IDS.last)
+}
+
 /** The user for the gpg of a command that looks at a packet: not that of a running server, nor the sender’s. */
 export function gnupgInquiryAccount(): Account {
   return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-2) ?? OWN_IDS.last)

@@ -1,0 +1,205 @@
+/** `ghostport cluster init NAME`: the first node of a cluster, and what the cluster needs in etcd. */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { type ClusterAddress, clusterAddress } from '../../config/server/cluster-settings.ts'
+import { withSettings } from '../../host/set-up/edit-settings.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { systemPath } from '../../system/system-path.ts'
+import { readCertificates } from '../../system/trusted-file.ts'
+import type { Outcome } from '../command.ts'
+import { fromHere } from '../server/config-source.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { prepare, survey } from './errand.ts'
+import {
+  besideSettings,
+  changeHost,
+  type HostSettings,
+  PASSWORD_NAME,
+  readHostSettings,
+  SECRET_NAME,
+  secretLine,
+} from './host-settings.ts'
+import { allAnswer, mayWork, nameIsFree } from './judge-survey.ts'
+import type { Given } from './options.ts'
+import {
+  addressText,
+  judgeHost,
+  nodeFiles,
+  ownCertificate,
+  ownNode,
+  RESTART,
+  tlsOf,
+  type WantedNode,
+} from './own-node.ts'
+
+interface Plan extends WantedNode {
+  readonly host: HostSettings
+  readonly address: ClusterAddress
+  readonly admin: string
+}
+
+export async function initCluster(name: string, given: Given, terminal: Terminal): Promise<Outcome> {
+  const plan = planOf(name, given)
+  if (!plan.ok) return plan
+  const { host, address, password } = plan.value
+  const seen = await lookFirst(plan.value, given)
+  if (!seen.ok) return seen
+  const isDry = given['dry-run'] > 0
+  const admin = password === undefined ? ok(undefined) : await adminPassword(plan.value.admin, given, terminal)
+  if (!admin.ok) return admin
+  let steps: readonly { readonly what: string; readonly state: string }[] = []
+  const prepared = async (rehearsal: 'yes' | 'no'): Promise<Result<void>> => {
+    const { user, members, cluster } = address
+    if (password === undefined || admin.value === undefined || user === undefined) return ok(undefined)
+    const login = { user: plan.value.admin, password: admin.value }
+    const done = await prepare({ ...tlsOf(address, plan.value), members, cluster, login, user, password, rehearsal })
+    if (!done.ok) return done
+    ;({ steps } = done.value)
+    const made = steps.filter(({ state }) => state === 'made').map(({ what }) => what)
+    const already = made.length === 0 ? '' : `. Already made in etcd: ${made.join(', ')}`
+    if (done.value.why === undefined) return ok(undefined)
+    const isForeign = /has another password/.test(done.value.why)
+    const suggestion = 'ghostport cluster invite on a node that runs; or etcdctl user delete, if there is none'
+    return refuse('ETCD_UNUSABLE', `${done.value.why}${already}`, isForeign ? { suggestion } : {})
+  }
+  const { settings, files } = nodeFiles(host.file, plan.value)
+  if (isDry) {
+    const rehearsed = await prepared('yes')
+    if (!rehearsed.ok) return rehearsed
+    tell(given, terminal, { steps, settings, files: files.map(({ path }) => path), isDry })
+    return 0
+  }
+  const between = async (): Promise<Result<void>> => {
+    const made = await prepared('no')
+    return made.ok ? await worksNow(plan.value) : made
+  }
+  const change = { did: 'cluster init', to: name, edit: (text: string) => withSettings(text, settings), files } as const
+  const changed = await changeHost(host, { ...change, between })
+  if (!changed.ok) return changed
+  tell(given, terminal, { steps, settings, files: files.map(({ path }) => path), isDry })
+  return 0
+}
+
+/** What is asked for, without a look at the network. */
+function planOf(name: string, given: Given): Result<Plan> {
+  if (given.etcd === undefined)
+    return refuse('CLI_USAGE', 'missing option --etcd: the members of etcd', {
+      suggestion: `ghostport cluster init ${name} --etcd 10.0.0.1,10.0.0.2,10.0.0.3`,
+    })
+  const user = given['no-login'] > 0 ? undefined : (given.user ?? `ghostport-${name}`)
+  if (given['no-login'] > 0)
+    for (const option of ['user', 'admin', 'admin-password-file'] as const)
+      if (given[option] !== undefined) return refuse('CLI_USAGE', `--${option} has no effect with --no-login`)
+  const scheme = given.plain > 0 ? 'etcd' : 'etcds'
+  const address = clusterAddress(`${scheme}://${user === undefined ? '' : `${user}@`}${given.etcd}/${name}`)
+  if (!address.ok) return refuse('VALUE_INVALID', address.failure.detail)
+  if (given.plain > 0)
+    for (const option of ['ca-file', 'certificate-file', 'key-file'] as const)
+      if (given[option] !== undefined) return refuse('CLI_USAGE', `--${option} has no effect with --plain`)
+  const node = ownNode(given)
+  if (!node.ok) return node
+  const own = ownCertificate(given)
+  if (!own.ok) return own
+  const authorities = given['ca-file'] === undefined ? ok(undefined) : authoritiesIn(given['ca-file'])
+  if (!authorities.ok) return authorities
+  const host = readHostSettings(given)
+  if (!host.ok) return host
+  const text = addressText(address.value)
+  const judged = judgeHost(host.value, text)
+  if (!judged.ok) return judged
+  const secret = ownSecret(host.value.file, SECRET_NAME, 'base64')
+  if (!secret.ok) return secret
+  const password = user === undefined ? ok(undefined) : ownSecret(host.value.file, PASSWORD_NAME, 'base64url')
+  if (!password.ok) return password
+  return ok({
+    ...{ host: host.value, address: address.value, text, node: node.value, admin: given.admin ?? 'root' },
+    ...{ own: own.value, authorities: authorities.value, password: password.value },
+    secret: secret.value,
+  })
+}
+
+function authoritiesIn(text: string): Result<string> {
+  const path = fromHere(text)
+  return path.ok ? readCertificates(path.value) : path
+}
+
+/** That of an earlier try, which may be known to etcd already; else a new one of 32 bytes. */
+function ownSecret(settings: string, name: string, form: 'base64' | 'base64url'): Result<string> {
+  const path = besideSettings(settings, name)
+  return existsSync(systemPath(path)) ? secretLine(path) : ok(randomBytes(32).toString(form))
+}
+
+/** Whether etcd can be reached, and whether it asks who somebody is. Nothing was changed yet. */
+async function lookFirst(plan: Plan, given: Given): Promise<Result<void>> {
+  const { address } = plan
+  const { members, cluster } = address
+  const seen = await survey({ ...tlsOf(address, plan), members, cluster })
+  if (!seen.ok) return seen
+  const answered = allAnswer(seen.value)
+  if (!answered.ok) return answered
+  if (given['no-login'] > 0)
+    return seen.value.auth === 'off'
+      ? ok(undefined)
+      : refuse('SETUP_REFUSED', 'etcd asks for a login', { suggestion: 'without --no-login' })
+  if (seen.value.auth === 'on') return ok(undefined)
+  return refuse(
+    'SETUP_REFUSED',
+    'etcd asks nobody who he is (auth is off): whoever reaches it can make used packets new again. Switch it on, as ' +
+      'docs/CLUSTER.md says: etcdctl user add root, then etcdctl auth enable',
+    { suggestion: '--no-login, if nobody else reaches it' },
+  )
+}
+
+async function adminPassword(admin: string, given: Given, terminal: Terminal): Promise<Result<string>> {
+  const file = given['admin-password-file']
+  if (file === undefined) {
+    const typed = await terminal.askSecret(`password of ${admin} in etcd`)
+    return typed.ok ? ok(Buffer.from(typed.value).toString('utf8')) : typed
+  }
+  const path = fromHere(file)
+  if (!path.ok) return path
+  return secretLine(path.value)
+}
+
+/** As the nodes will ask. */
+async function worksNow(plan: Plan): Promise<Result<void>> {
+  const { address, password, node, host } = plan
+  const { members, cluster, user } = address
+  const login = user === undefined || password === undefined ? {} : { login: { user, password } }
+  const seen = await survey({ ...tlsOf(address, plan), members, cluster, ...login })
+  if (!seen.ok) return seen
+  const works = mayWork(seen.value)
+  if (!works.ok) return works
+  // Done twice, this host itself is there.
+  return host.config.cluster?.node === node ? ok(undefined) : nameIsFree(seen.value, node)
+}
+
+interface Done {
+  readonly steps: readonly { readonly what: string; readonly state: string }[]
+  readonly settings: Readonly<Record<string, string>>
+  readonly files: readonly string[]
+  readonly isDry: boolean
+}
+
+function tell(given: Given, terminal: Terminal, { steps, settings, files, isDry }: Done): void {
+  if (given.json > 0) {
+    terminal.printJson({ dryRun: isDry, etcd: steps, settings, files })
+    return
+  }
+  const words = { there: 'is there', made: 'made', missing: 'would be made' }
+  terminal.print([
+    ...steps.map(({ what, state }) => `etcd: ${what}: ${words[state as keyof typeof words]}`),
+    ...files.map((path) => `${isDry ? 'would write' : 'wrote'} ${path}`),
+    ...Object.entries(settings).map(([name, value]) => `${isDry ? 'would set' : 'set'} ${name} ${value}`),
+  ])
+  if (isDry) terminal.note('nothing was changed')
+  else
+    terminal.note([
+      ...(given['no-login'] > 0
+        ? ['warning: etcd asks nobody who he is: who reaches it can have packets used twice']
+        : []),
+      ...(given.plain > 0 ? ['warning: what goes to etcd is not encrypted'] : []),
+      `next: ${RESTART}`,
+      'then, for each other node: ghostport cluster invite FILE',
+    ])
+}

@@ -1,0 +1,68 @@
+/** `ghostport cluster leave`: this host is no node any more. Nothing in etcd is touched. */
+import { withoutSettings } from '../../host/set-up/edit-settings.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import type { Outcome } from '../command.ts'
+import { ask } from '../terminal/ask.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import {
+  AUTHORITIES_NAME,
+  besideSettings,
+  CLUSTER_SETTINGS,
+  changeHost,
+  PASSWORD_NAME,
+  readHostSettings,
+  SECRET_NAME,
+} from './host-settings.ts'
+import type { Given } from './options.ts'
+import { RESTART } from './own-node.ts'
+
+export async function leaveCluster(given: Given, terminal: Terminal): Promise<Outcome> {
+  const host = readHostSettings(given)
+  if (!host.ok) return host
+  const { file, config } = host.value
+  const { cluster } = config
+  if (cluster === undefined) return refuse('SETUP_REFUSED', `${file} has no CLUSTER: this host is in no cluster`)
+  // Only files that init or join have made.
+  const removed = [
+    [cluster.passwordFile, PASSWORD_NAME],
+    [cluster.secretFile, SECRET_NAME],
+    [cluster.authoritiesFile, AUTHORITIES_NAME],
+  ].flatMap(([path, name]) => (path !== undefined && path === besideSettings(file, name ?? '') ? [path] : []))
+  const isDry = given['dry-run'] > 0
+  const plan = [
+    `the settings CLUSTER… in ${file} become comments`,
+    ...removed.map((path) => `${path} is removed`),
+    `after that, a packet that was used at another node of ${cluster.cluster} is new here, while it is young`,
+  ]
+  if (given.json === 0) terminal.print(plan)
+  const agreed = isDry || given.yes > 0 ? ok(true) : agree()
+  if (!agreed.ok) return agreed
+  if (isDry || !agreed.value) {
+    if (given.json > 0) terminal.printJson({ dryRun: isDry, removes: removed })
+    else terminal.note('nothing was changed')
+    return agreed.value ? 0 : 1
+  }
+  const edit = (text: string): string => withoutSettings(text, CLUSTER_SETTINGS)
+  const changed = await changeHost(host.value, { did: 'cluster leave', to: cluster.cluster, edit, removed })
+  if (!changed.ok) return changed
+  const { user, cluster: name } = cluster
+  if (given.json > 0) terminal.printJson({ dryRun: false, removed, remains: `ghostport/${name}/`, user: user ?? null })
+  else
+    terminal.note([
+      `next: ${RESTART}`,
+      `in etcd remain: the used packets, which etcd forgets by itself${user === undefined ? '' : `, and the user ${user}`}`,
+      ...(user === undefined
+        ? []
+        : [
+            'this host knew the password of that user, and the secret of the cluster. Where it must not, give the other nodes new ones (docs/CLUSTER.md)',
+            `after the last node: etcdctl user delete ${user}; etcdctl role delete ghostport-${name}; etcdctl del --prefix ghostport/${name}/`,
+          ]),
+    ])
+  return 0
+}
+
+function agree(): Result<boolean> {
+  const answer = ask('Take this host out of the cluster? [y/N]')
+  if (answer === undefined) return refuse('CLI_USAGE', 'there is no terminal to ask at', { suggestion: '--yes' })
+  return ok(/^y(es)?$/i.test(answer))
+}

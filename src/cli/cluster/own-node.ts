@@ -1,0 +1,119 @@
+/** What init and join have in common: the name of this node, its certificate, and the settings that are written. */
+import { hostname } from 'node:os'
+import { type ClusterAddress, type NodeName, nodeName } from '../../config/server/cluster-settings.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { readCertificates, readSecretFile } from '../../system/trusted-file.ts'
+import { fromHere } from '../server/config-source.ts'
+import {
+  AUTHORITIES_NAME,
+  type BesideFile,
+  besideSettings,
+  type HostSettings,
+  PASSWORD_NAME,
+  SECRET_NAME,
+} from './host-settings.ts'
+import type { Given } from './options.ts'
+
+export interface OwnCertificate {
+  readonly certificateFile: string
+  readonly keyFile: string
+  readonly certificate: string
+  readonly key: string
+}
+
+/** `--node`, or the name of this host before its first dot. */
+export function ownNode(given: Given): Result<NodeName> {
+  const name = nodeName(given.node ?? hostname().split('.')[0] ?? '')
+  return name.ok ? name : refuse('VALUE_INVALID', `--node: ${name.failure.detail}`)
+}
+
+/** `--certificate-file` and `--key-file`. */
+export function ownCertificate(given: Given): Result<OwnCertificate | undefined> {
+  const { 'certificate-file': certificateText, 'key-file': keyText } = given
+  if (certificateText === undefined && keyText === undefined) return ok(undefined)
+  if (certificateText === undefined || keyText === undefined)
+    return refuse('CLI_USAGE', '--certificate-file and --key-file go together')
+  const certificateFile = fromHere(certificateText)
+  const keyFile = fromHere(keyText)
+  if (!certificateFile.ok) return certificateFile
+  if (!keyFile.ok) return keyFile
+  const certificate = readCertificates(certificateFile.value)
+  if (!certificate.ok) return certificate
+  const key = readSecretFile(keyFile.value)
+  if (!key.ok) return key
+  return ok({
+    ...{ certificateFile: certificateFile.value, keyFile: keyFile.value },
+    ...{ certificate: certificate.value, key: key.value.toString('latin1') },
+  })
+}
+
+/** How this host shall be a node. */
+export interface WantedNode {
+  /** CLUSTER. */
+  readonly text: string
+  readonly node: NodeName
+  readonly password?: string | undefined
+  /** What records are sealed with. */
+  readonly secret?: string | undefined
+  readonly authorities?: string | undefined
+  readonly own?: OwnCertificate | undefined
+}
+
+export interface NodeFiles {
+  readonly settings: Readonly<Record<string, string>>
+  readonly files: readonly BesideFile[]
+}
+
+/** @param wanted what is absent has no setting. */
+export function nodeFiles(settings: string, { text, node, password, secret, authorities, own }: WantedNode): NodeFiles {
+  const passwordFile = besideSettings(settings, PASSWORD_NAME)
+  const secretFile = besideSettings(settings, SECRET_NAME)
+  const authoritiesFile = besideSettings(settings, AUTHORITIES_NAME)
+  return {
+    settings: {
+      CLUSTER: text,
+      CLUSTER_NODE: node,
+      ...(password !== undefined && { CLUSTER_PASSWORD_FILE: passwordFile }),
+      ...(secret !== undefined && { CLUSTER_SECRET_FILE: secretFile }),
+      ...(authorities !== undefined && { CLUSTER_CA_FILE: authoritiesFile }),
+      ...(own !== undefined && { CLUSTER_CERTIFICATE_FILE: own.certificateFile, CLUSTER_KEY_FILE: own.keyFile }),
+    },
+    files: [
+      ...(password === undefined ? [] : [{ path: passwordFile, text: `${password}\n`, mode: 0o600 }]),
+      ...(secret === undefined ? [] : [{ path: secretFile, text: `${secret}\n`, mode: 0o600 }]),
+      ...(authorities === undefined ? [] : [{ path: authoritiesFile, text: authorities, mode: 0o644 }]),
+    ],
+  }
+}
+
+/** For an errand. */
+export function tlsOf(
+  { secure }: Pick<ClusterAddress, 'secure'>,
+  { authorities, own }: Pick<WantedNode, 'authorities' | 'own'>,
+) {
+  if (!secure) return {}
+  return {
+    tls: {
+      ...(authorities !== undefined && { authorities }),
+      ...(own !== undefined && { own: { certificate: own.certificate, key: own.key } }),
+    },
+  }
+}
+
+/** @returns SETUP_REFUSED where the host is in another cluster, or has files of one. */
+export function judgeHost({ file, config }: HostSettings, text: string): Result<void> {
+  const { cluster } = config
+  if (cluster === undefined) return ok(undefined)
+  if (addressText(cluster) === text) return ok(undefined)
+  return refuse('SETUP_REFUSED', `${file} says that this host is in the cluster ${addressText(cluster)}`, {
+    suggestion: 'ghostport cluster leave',
+  })
+}
+
+export function addressText({ secure, user, members, cluster }: ClusterAddress): string {
+  const hosts = members.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+  return `${secure ? 'etcds' : 'etcd'}://${user === undefined ? '' : `${user}@`}${hosts.join(',')}/${cluster}`
+}
+
+/** What the administrator does next. */
+export const RESTART = 'systemctl restart ghostport'

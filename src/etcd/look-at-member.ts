@@ -1,0 +1,95 @@
+/** What one member of etcd says without a login: version, clock and quota; and until when its certificate is good. */
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { printable } from '../bytes/text.ts'
+import type { Milliseconds } from '../units.ts'
+import type { EtcdTls } from './call.ts'
+import type { EtcdMember } from './connections.ts'
+
+/** Bytes of the longest answer: the metrics of an etcd have some 100 000. */
+const LONGEST = 2 * 1024 * 1024
+
+export interface PlainAnswer {
+  readonly text: string
+  /** Seconds since 1970, by the member’s clock. */
+  readonly date?: number
+}
+
+/** GET. @returns why not. */
+export function getPlain(
+  { host, port }: EtcdMember,
+  path: string,
+  tls: EtcdTls | undefined,
+  limit: Milliseconds,
+): Promise<PlainAnswer | { readonly why: string }> {
+  return new Promise((resolve) => {
+    const options = { host, port, path, method: 'GET', agent: false as const, timeout: limit }
+    const request = tls === undefined ? requestHttp(options) : requestHttps({ ...options, ...tlsOptions(tls) })
+    const fail = (why: string): void => {
+      resolve({ why: printable(why).slice(0, 300) })
+      request.destroy()
+    }
+    const timer = setTimeout(() => fail(`no answer within ${limit} ms`), limit)
+    request.on('close', () => clearTimeout(timer))
+    request.on('error', (error: NodeJS.ErrnoException) => fail(error.message || (error.code ?? 'no connection')))
+    request.on('response', (response) => {
+      const parts: Buffer[] = []
+      let length = 0
+      response.on('data', (part: Buffer) => {
+        length += part.length
+        if (length > LONGEST) fail(`an answer of more than ${LONGEST} bytes`)
+        else parts.push(part)
+      })
+      response.on('error', (error) => fail(error.message))
+      response.on('end', () => {
+        if (response.statusCode !== 200) return fail(`status ${response.statusCode}`)
+        const date = Date.parse(response.headers.date ?? '') / 1000
+        resolve({ text: Buffer.concat(parts).toString('utf8'), ...(Number.isSafeInteger(date) && { date }) })
+      })
+    })
+    request.end()
+  })
+}
+
+function tlsOptions({ authorities, own }: EtcdTls) {
+  return {
+    minVersion: 'TLSv1.2' as const,
+    ...(authorities !== undefined && { ca: authorities }),
+    ...(own !== undefined && { cert: own.certificate, key: own.key }),
+  }
+}
+
+/**
+ * The end of the certificate that a member shows. Also of one that is not good any more: the date is told, and nothing
+ * is believed because of it.
+ * @returns seconds since 1970; undefined where no certificate is shown.
+ */
+export function certificateEnd(
+  { host, port }: EtcdMember,
+  tls: EtcdTls,
+  limit: Milliseconds,
+): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const name = isIP(host) === 0 ? { servername: host } : {}
+    const socket = connectTls({ host, port, ...name, ...tlsOptions(tls), rejectUnauthorized: false })
+    const end = (until: number | undefined): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(until)
+    }
+    const timer = setTimeout(() => end(undefined), limit)
+    socket.on('error', () => end(undefined))
+    socket.on('secureConnect', () => {
+      const until = Math.floor(Date.parse(socket.getPeerCertificate().valid_to) / 1000)
+      end(Number.isSafeInteger(until) ? until : undefined)
+    })
+  })
+}
+
+/** The value of a metric in the text format of Prometheus, if it is a whole number. */
+export function metric(text: string, name: string): number | undefined {
+  const value = Number(new RegExp(`^${name} ([0-9.e+]+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined
+}

@@ -1,0 +1,115 @@
+/**
+ * What each node says of itself in etcd, three times a minute, for `ghostport cluster status` and `check`. Nobody
+ * decides about a packet by it. It is under a lease of its own: a node that is gone is forgotten after some minutes.
+ *
+ * Two versions of ghostport run at once while a cluster is upgraded. So a reader passes over fields that it does not
+ * know, and a writer never gives a field another meaning.
+ */
+import { decodeBase64Padded } from '../bytes/base64.ts'
+import { decodeText, jsonLine } from '../bytes/text.ts'
+import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
+import { integer, literal, printableAscii, type Reader, record } from '../json-reader.ts'
+import { type Milliseconds, milliseconds, type Seconds, seconds } from '../units.ts'
+import { encoded } from './claim-txn.ts'
+import type { Etcd } from './etcd.ts'
+import { type LeaseClocks, Leases } from './lease.ts'
+import { picked } from './picked.ts'
+
+export interface Presence {
+  readonly node: NodeName
+  /** Of ghostport. */
+  readonly version: string
+  /** How long this node keeps a claim: two times its MAX_SPA_PACKET_AGE, and ten minutes. */
+  readonly life: Seconds
+  /** Its own clock when it wrote this: seconds since 1970. */
+  readonly at: number
+  /** Another one for each start. */
+  readonly instance: string
+  /** Another server writes under the same name. */
+  readonly twin: boolean
+}
+
+/** How often a node writes. */
+export const PRESENCE_INTERVAL = milliseconds(20_000)
+/** How long etcd keeps it, at least. */
+const KEPT = seconds(60)
+const LIMIT = milliseconds(3000)
+/** For so many of its own lines, a node says that it has a twin. */
+const TWIN_LINES = 6
+
+export function presencePrefix(cluster: string): string {
+  return `ghostport/${cluster}/nodes/`
+}
+
+const fields = record(
+  {
+    version: printableAscii({ max: 60 }),
+    life: integer({ min: 1, max: 1_000_000_000 }),
+    at: integer({ min: 0, max: 100_000_000_000 }),
+    instance: printableAscii({ max: 60 }),
+  },
+  { twin: literal('yes') },
+)
+
+/** @param key without {@link presencePrefix}. @returns undefined for what no node has written. */
+export function parsePresence(key: string, text: string): Presence | undefined {
+  const node = nodeName(key)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const read = fields(picked(value, ['version', 'life', 'at', 'instance', 'twin']))
+  if (read === undefined || !node.ok) return undefined
+  return { ...read, node: node.value, life: seconds(read.life), twin: read.twin === 'yes' }
+}
+
+export interface AnnouncerParts {
+  readonly etcd: Etcd
+  readonly cluster: string
+  readonly node: NodeName
+  readonly version: string
+  readonly life: Seconds
+  readonly instance: string
+  readonly clocks: LeaseClocks
+}
+
+/** Writes the presence of this node. */
+export class Announcer {
+  readonly #parts: AnnouncerParts
+  readonly #leases: Leases
+  #hasWritten = false
+  #twinLines = 0
+
+  constructor(parts: AnnouncerParts) {
+    this.#parts = parts
+    this.#leases = new Leases(parts.etcd, KEPT, parts.clocks)
+  }
+
+  /** Never rejects. An etcd that does not answer is noticed elsewhere. */
+  async announce(limit: Milliseconds = LIMIT): Promise<void> {
+    const { etcd, cluster, node, version, life, instance, clocks } = this.#parts
+    const lease = await this.#leases.current(limit)
+    if (!lease.ok) return
+    const isTwin = this.#twinLines > 0
+    const value = { version, life, at: Math.floor(clocks.wall() / 1000), instance, ...(isTwin && { twin: 'yes' }) }
+    const put = { key: encoded(`${presencePrefix(cluster)}${node}`), value: encoded(jsonLine(value)) }
+    const answer = await etcd.ask('/v3/kv/put', { ...put, lease: lease.value.id, prev_kv: true }, limit)
+    if (answer.kind === 'refused') await this.#leases.next(limit)
+    if (answer.kind !== 'answer') return
+    const before = readPrevious(answer.value)
+    const other = before === undefined ? undefined : parsePresence(node, before)
+    // Before its first line, this was its own earlier start.
+    if (this.#hasWritten && other !== undefined && other.instance !== instance) this.#twinLines = TWIN_LINES
+    else this.#twinLines = Math.max(0, this.#twinLines - 1)
+    this.#hasWritten = true
+  }
+}
+
+const readPrevious: Reader<string> = (value) => {
+  const { prev_kv: previous } = picked(value, ['prev_kv'])
+  const { value: text } = picked(previous, ['value'])
+  const bytes = typeof text === 'string' && text.length < 4000 ? decodeBase64Padded(text) : undefined
+  return bytes === undefined ? undefined : decodeText(bytes)
+}

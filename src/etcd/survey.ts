@@ -1,0 +1,233 @@
+/** A look at a whole cluster of etcd, and at what is in it of one cluster of ours. Changes nothing. */
+import { decodeBase64Padded } from '../bytes/base64.ts'
+import { decodeText } from '../bytes/text.ts'
+import { milliseconds } from '../units.ts'
+import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
+import { closedKey, encoded } from './claim-txn.ts'
+import type { EtcdMember } from './connections.ts'
+import { type Etcd, openEtcd } from './etcd.ts'
+import { readPast } from './header.ts'
+import { certificateEnd, getPlain, metric } from './look-at-member.ts'
+import { judgeRanges, parseRanges, prefixFields } from './permissions.ts'
+import { picked } from './picked.ts'
+import { parsePresence, presencePrefix } from './presence.ts'
+import type { Failed, Survey, SurveyedMember } from './survey-report.ts'
+
+const LIMIT = milliseconds(3000)
+/** gRPC: OUT_OF_RANGE. etcd has thrown away that revision. */
+const OUT_OF_RANGE = 11
+const MOST_NODES = 500
+/** The alarms of etcd, by their number, as an old gateway writes them. */
+const ALARMS = ['NONE', 'NOSPACE', 'CORRUPT']
+
+/** @param cluster the name of ours: the last part of CLUSTER. */
+export async function surveyCluster(access: EtcdAccess, cluster: string): Promise<Survey> {
+  const calls = etcdCalls(access)
+  const etcd = openEtcd(access, calls)
+  const { login: _, ...withoutLogin } = access
+  const stranger = openEtcd(withoutLogin, calls)
+  try {
+    const members = await Promise.all(access.members.map((member) => lookAtMember(member, access)))
+    if (members.every(({ why }) => why !== undefined))
+      return { members, auth: 'unknown', login: { why: members[0]?.why ?? 'no member answers' } }
+    const own = await etcd.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, LIMIT)
+    const asStranger = await stranger.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, LIMIT)
+    const auth = asStranger.kind === 'answer' ? 'off' : asStranger.kind === 'refused' ? 'on' : 'unknown'
+    const peers = await lookAtPeers(etcd)
+    const alarms = await lookAtAlarms(etcd)
+    const known = { members, auth, peers, alarms } as const
+    if (access.login === undefined && auth !== 'off') return { ...known, login: { none: 'yes' } }
+    if (own.kind !== 'answer') return { ...known, login: { why: shown(own.why) } }
+    return {
+      ...known,
+      login: access.login === undefined ? { none: 'yes' } : { good: 'yes' },
+      ...(access.login !== undefined &&
+        auth === 'on' && { permissions: await lookAtPermissions(etcd, access.login.user, cluster) }),
+      ...(await lookAtKeys(etcd, cluster, own.value)),
+    }
+  } finally {
+    calls.close()
+  }
+}
+
+async function lookAtMember(member: EtcdMember, access: EtcdAccess): Promise<SurveyedMember> {
+  const { host, port } = member
+  const at = shown(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const calls = etcdCalls(access)
+  try {
+    const until = access.tls === undefined ? undefined : await certificateEnd(member, access.tls, LIMIT)
+    const certificate = until === undefined ? {} : { certificateUntil: until }
+    const began = performance.now()
+    const version = await getPlain(member, '/version', access.tls, LIMIT)
+    if ('why' in version) return { at, ...certificate, why: shown(version.why) }
+    const here = Math.floor(Date.now() / 1000)
+    const tookMs = Math.round(performance.now() - began)
+    const status = await openEtcd({ ...access, members: [member] }, calls).ask('/v3/maintenance/status', {}, LIMIT)
+    const metrics = await getPlain(member, '/metrics', access.tls, LIMIT)
+    const quotaBytes = 'text' in metrics ? metric(metrics.text, 'etcd_server_quota_backend_bytes') : undefined
+    const said = status.kind === 'answer' ? status.value : {}
+    const { header, version: own, dbSize, dbSizeInUse, leader } = picked(said, STATUS)
+    return {
+      ...{ at, tookMs, ...certificate },
+      ...(version.date !== undefined && { clockAhead: version.date - here }),
+      ...(quotaBytes !== undefined && { quotaBytes }),
+      ...text('id', picked(header, ['member_id']).member_id),
+      ...text('leader', leader),
+      ...text('version', own ?? versionIn(version.text)),
+      ...number('databaseBytes', dbSize),
+      ...number('databaseInUse', dbSizeInUse),
+    }
+  } finally {
+    calls.close()
+  }
+}
+
+const STATUS = ['header', 'version', 'dbSize', 'dbSizeInUse', 'leader'] as const
+
+function versionIn(answer: string): unknown {
+  try {
+    return picked(JSON.parse(answer), ['etcdserver']).etcdserver
+  } catch {
+    return undefined
+  }
+}
+
+async function lookAtPeers(etcd: Etcd): Promise<NonNullable<Survey['peers']>> {
+  const answer = await etcd.ask('/v3/cluster/member/list', {}, LIMIT)
+  if (answer.kind !== 'answer') return failed(answer)
+  const list = listIn(answer.value, 'members', 64).map((one) => {
+    const { ID, name, isLearner } = picked(one, ['ID', 'name', 'isLearner'])
+    return {
+      id: shown(ID ?? ''),
+      name: shown(name ?? ''),
+      learner: isLearner === true ? ('yes' as const) : ('no' as const),
+    }
+  })
+  return { list }
+}
+
+async function lookAtAlarms(etcd: Etcd): Promise<NonNullable<Survey['alarms']>> {
+  const answer = await etcd.ask('/v3/maintenance/alarm', { action: 'GET' }, LIMIT)
+  if (answer.kind !== 'answer') return failed(answer)
+  const list = listIn(answer.value, 'alarms', 128).map((one) => {
+    const { memberID, alarm = 0 } = picked(one, ['memberID', 'alarm'])
+    return { id: shown(memberID ?? ''), kind: shown(typeof alarm === 'number' ? (ALARMS[alarm] ?? alarm) : alarm) }
+  })
+  return { list }
+}
+
+async function lookAtPermissions(
+  etcd: Etcd,
+  user: string,
+  cluster: string,
+): Promise<NonNullable<Survey['permissions']>> {
+  const asked = await etcd.ask('/v3/auth/user/get', { name: user }, LIMIT)
+  if (asked.kind !== 'answer') return failed(asked)
+  const roles = listIn(asked.value, 'roles', 64).filter((role) => typeof role === 'string')
+  let covers = false
+  const beyond: string[] = []
+  for (const role of roles) {
+    if (role === 'root') {
+      covers = true
+      beyond.push('everything: it has the role root')
+      continue
+    }
+    const answer = await etcd.ask('/v3/auth/role/get', { role }, LIMIT)
+    if (answer.kind !== 'answer') return failed(answer)
+    const ranges = parseRanges(answer.value)
+    if (ranges === undefined) return { why: `what etcd says of the role ${shown(role)} has no sense` }
+    const judged = judgeRanges(ranges, `ghostport/${cluster}/`)
+    covers ||= judged.covers
+    beyond.push(...judged.beyond)
+  }
+  return { roles: roles.map(shown), covers: covers ? 'yes' : 'no', beyond: beyond.slice(0, 100).map(shown) }
+}
+
+async function lookAtKeys(
+  etcd: Etcd,
+  cluster: string,
+  own: unknown,
+): Promise<Pick<Survey, 'revision' | 'oldestRevision' | 'used' | 'closedUntil' | 'nodes'>> {
+  const past = readPast(own)
+  const revision = past === undefined ? undefined : Number(past.revision)
+  const oldestRevision = revision === undefined ? undefined : await oldestKept(etcd, cluster, revision)
+  const used = await etcd.ask(
+    '/v3/kv/range',
+    { ...prefixFields(`ghostport/${cluster}/used/`), count_only: true },
+    LIMIT,
+  )
+  const closed = valuesIn(own)[0]?.value
+  const nodes = await etcd.ask('/v3/kv/range', { ...prefixFields(presencePrefix(cluster)), limit: MOST_NODES }, LIMIT)
+  return {
+    ...(revision !== undefined && { revision }),
+    ...(oldestRevision !== undefined && { oldestRevision }),
+    ...(used.kind === 'answer' && { used: Number(picked(used.value, ['count']).count ?? 0) || 0 }),
+    ...(closed !== undefined && { closedUntil: /^[0-9]{1,12}$/.test(closed) ? Number(closed) : 999_999_999_999 }),
+    nodes:
+      nodes.kind === 'answer'
+        ? { list: presences(nodes.value, cluster), now: Math.floor(Date.now() / 1000) }
+        : failed(nodes),
+  }
+}
+
+function presences(value: unknown, cluster: string) {
+  const prefix = presencePrefix(cluster)
+  return valuesIn(value).flatMap(({ key, value: text }) => {
+    const read = key.startsWith(prefix) ? parsePresence(key.slice(prefix.length), text) : undefined
+    return read === undefined ? [] : [{ ...read, twin: read.twin ? ('yes' as const) : ('no' as const) }]
+  })
+}
+
+/** By halving: each question takes etcd a few milliseconds. @returns undefined where it cannot be found out. */
+async function oldestKept(etcd: Etcd, cluster: string, revision: number): Promise<number | undefined> {
+  let gone = 0
+  let kept = revision
+  while (kept - gone > 1) {
+    const middle = Math.floor((gone + kept) / 2)
+    const asked = { key: encoded(closedKey(cluster)), revision: `${middle}`, keys_only: true, limit: '1' }
+    const answer = await etcd.ask('/v3/kv/range', asked, LIMIT)
+    if (answer.kind === 'answer') kept = middle
+    else if (answer.kind === 'refused' && answer.code === OUT_OF_RANGE) gone = middle
+    else return undefined
+  }
+  return kept
+}
+
+function valuesIn(value: unknown): readonly { readonly key: string; readonly value: string }[] {
+  return listIn(value, 'kvs', MOST_NODES).flatMap((one) => {
+    const { key, value: text = '' } = picked(one, ['key', 'value'])
+    const [name, content] = [key, text].map((part) => {
+      const bytes = typeof part === 'string' ? decodeBase64Padded(part) : undefined
+      return bytes === undefined ? undefined : decodeText(bytes)
+    })
+    return name === undefined || content === undefined ? [] : [{ key: name, value: content }]
+  })
+}
+
+function listIn(value: unknown, name: string, most: number): readonly unknown[] {
+  const list = picked(value, [name])[name]
+  return Array.isArray(list) ? list.slice(0, most) : []
+}
+
+function text<const Name extends string>(name: Name, value: unknown): { readonly [K in Name]?: string } {
+  return (typeof value === 'string' ? { [name]: shown(value) } : {}) as { readonly [K in Name]?: string }
+}
+
+/** etcd writes 64 bits as text. */
+function number<const Name extends string>(name: Name, value: unknown): { readonly [K in Name]?: number } {
+  const read = typeof value === 'string' && /^[0-9]{1,15}$/.test(value) ? Number(value) : value
+  return (typeof read === 'number' && Number.isSafeInteger(read) && read >= 0 ? { [name]: read } : {}) as {
+    readonly [K in Name]?: number
+  }
+}
+
+function failed(answer: Exclude<EtcdAnswer, { kind: 'answer' }>): Failed {
+  return { why: shown(answer.why) }
+}
+
+/** What a report may hold. */
+export function shown(value: unknown): string {
+  return String(value)
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 290)
+}
