@@ -73,13 +73,18 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
     handle: ({ source }) => (source === undefined ? errorReply(503, 'address') : jsonReply(200, { address: source })),
   })
 
-  // A packet of the wrong time is refused without a word: a page can say so before.
+  // A packet of the wrong time is refused without a word: a page can say so before. And it can ask for both addresses
+  // of its visitor.
   const time = route({
     method: 'GET',
     path: '/v1/time',
     from: 'any',
     body: { kind: 'none' },
-    handle: () => jsonReply(200, { time: systemClock.now() }),
+    handle: () =>
+      jsonReply(200, {
+        time: systemClock.now(),
+        ...(config.echoLabels.length > 0 && { labels: config.echoLabels }),
+      }),
   })
 
   return { routes: [knock, receipt, address, time], counts }

@@ -17,10 +17,10 @@ addEventListener('hashchange', () => {
 })
 
 export const view = computed<View>(() => {
-  const [, name, id] = /^#\/([a-z]+)(?:\/([A-Za-z0-9-]{1,64}))?$/.exec(fragment.value) ?? []
-  if ((name === 'door' || name === 'edit') && id !== undefined) return { name, id }
-  if (name === 'add' || name === 'settings' || name === 'trust' || name === 'invite') return { name }
-  return { name: 'home' }
+  const words = /^#\/(?:(door|edit)\/([A-Za-z0-9-]{1,64})|(add|settings|trust|invite))$/
+  const [, one, id, name = 'home'] = words.exec(fragment.value) ?? []
+  // The names are those of the expression.
+  return (id === undefined ? { name } : { name: one, id }) as View
 })
 
 export function go(to: View): void {

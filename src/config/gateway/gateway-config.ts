@@ -20,6 +20,8 @@ export interface GatewayConfig extends HttpServerConfig {
   readonly hosts: readonly HttpName[]
   readonly targets: readonly GatewayTarget[]
   readonly stateFolder: string
+  /** Labels before a name of the gateway: together, a name that has addresses of IPv4 or IPv6 alone. */
+  readonly echoLabels: readonly string[]
   /** Origins of pages elsewhere; `null` for pages from a file. */
   readonly origins: readonly string[]
   /** From a knock to the answer of its receipt. */

@@ -71,6 +71,9 @@ describe('gateway.conf', () => {
       /more than an origin/,
       'https://page.example.org',
     ],
+    ['ECHO_LABELS v4.gate.example', 'CONFIG_INVALID_VALUE', /not one label/, 'v4'],
+    ['ECHO_LABELS v4/x', 'CONFIG_INVALID_VALUE', /not one label/],
+    ['ECHO_LABELS v4', 'CONFIG_CONFLICT', /HOST has no name that begins with “v4\.”/],
     ['RECEIPT_WAIT 5', 'CONFIG_INVALID_VALUE', /from 100 to 10000/],
     ['FORMS maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
   ]

@@ -31,6 +31,7 @@ const readers = {
   CERTIFICATE_KEY_FILE: absolutePath('/etc/ghostport'),
   STATE_FOLDER: absolutePath('/var/lib'),
   PROXY: listOf(proxyValue),
+  ECHO_LABELS: listOf(labelValue),
   ALLOW_ORIGIN: listOf(originValue),
   RECEIPT_WAIT: wholeNumber({ min: 100, max: 10_000, unit: 'milliseconds' }),
   KNOCKS_PER_SOURCE: wholeNumber({ min: 1, max: 1_000_000 }),
@@ -83,6 +84,13 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
         { at },
       )
   }
+  const labels = given.ECHO_LABELS?.[0]
+  const without = labels?.value.find((label) => !hosts.some(({ name }) => isLabelled(name, label, hosts)))
+  if (labels !== undefined && without !== undefined)
+    return refuse('CONFIG_CONFLICT', `HOST has no name that begins with “${without}.” before another one`, {
+      at: labels.at,
+      suggestion: `HOST ${hosts[0]?.name}, ${without}.${hosts[0]?.name}`,
+    })
   const http = assembleHttpServer(listen, given)
   if (!http.ok) return http
   const { networks, overUnixSocket } = http.value.proxies
@@ -112,6 +120,7 @@ function assemble(file: string, given: Given): Result<ParsedGatewayConfig, Confi
       targets,
       ...http.value,
       stateFolder: given.STATE_FOLDER?.[0]?.value ?? '/var/lib/ghostport-gateway',
+      echoLabels: labels?.value ?? [],
       origins: given.ALLOW_ORIGIN?.flatMap(({ value }) => value) ?? [],
       receiptWait: milliseconds(given.RECEIPT_WAIT?.[0]?.value ?? 1_000),
       limits: {
@@ -151,6 +160,18 @@ function targetValue(text: string): Result<GatewayTarget, ValueFailure> {
   const host = bare.ok ? ok<HttpName>({ name: bare.value }) : hostValue(place)
   if (!host.ok) return host
   return ok({ id: id as TargetId, host: host.value.name, port: host.value.port ?? (62_201 as Port) })
+}
+
+/** Whether `name` is the label before another name of the gateway. */
+function isLabelled(name: string, label: string, hosts: readonly HttpName[]): boolean {
+  return name.startsWith(`${label}.`) && hosts.some((other) => other.name === name.slice(label.length + 1))
+}
+
+/** `v4` of `v4.gate.example.org`. */
+function labelValue(text: string): Result<string, ValueFailure> {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) return ok(text)
+  const [first = ''] = text.toLowerCase().split('.')
+  return invalidValue(`“${text}” is not one label of a name`, first === '' ? undefined : first)
 }
 
 /** `https://page.example.org`, or `file` for pages from a file. */

@@ -27,7 +27,8 @@ export function judgeEchoes(echoes: readonly Echo[]): readonly SeenAddress[] {
   return ([4, 6] as const).flatMap((family) => {
     const ofFamily = echoes.filter(({ address }) => familyOf(address) === family)
     const voices = new Map<IpAddress, Set<string>>()
-    for (const { address, from } of ofFamily) voices.set(address, (voices.get(address) ?? new Set()).add(hostOf(from)))
+    for (const { address, from } of ofFamily)
+      voices.set(address, (voices.get(address) ?? new Set()).add(new URL(from).host))
     const [most] = [...voices].sort(([, a], [, b]) => b.size - a.size)
     if (most === undefined) return []
     const [address, from] = most
@@ -49,14 +50,6 @@ export function judgeEchoes(echoes: readonly Echo[]): readonly SeenAddress[] {
 /** Whether two independent echo points agree, and none says otherwise. */
 export function isConfirmed({ from, others }: SeenAddress): boolean {
   return from.length >= 2 && others.length === 0
-}
-
-function hostOf(url: string): string {
-  try {
-    return new URL(url).host
-  } catch {
-    return url
-  }
 }
 
 /**

@@ -20,7 +20,7 @@ export async function sendPacket(gateway: string, target: string, packet: string
   const answer = await post(`${gateway}/v1/knock`, { target, packet })
   if (!answer.ok) return answer
   const ticket = field(answer.value, 'ticket')
-  return ticket !== undefined && /^[A-Za-z0-9_-]{22}$/.test(ticket)
+  return ticket?.length === 22
     ? ok(ticket)
     : refuse('SEND_FAILED', 'the answer of the gateway is not that of a gateway')
 }
@@ -38,31 +38,39 @@ export interface Echo {
   readonly address: IpAddress
 }
 
-export async function askAddress(echo: string): Promise<Result<Echo, NotSent>> {
-  const answer = await ask(`${echo}/v1/address`)
-  if (!answer.ok) return answer
-  const address = parseAddress(field(answer.value, 'address') ?? '')
-  return address.ok
-    ? ok({ from: echo, address: address.value })
-    : refuse('SEND_FAILED', `${echo} does not say an address`)
+/** @param label of a name of the same gateway, which has addresses of one family alone. It is no further voice. */
+export async function askAddress(from: string, label = ''): Promise<Echo | undefined> {
+  const address = parseAddress(field(await ask(`${from.replace('//', `//${label}`)}/v1/address`), 'address') ?? '')
+  return address.ok ? { from, address: address.value } : undefined
 }
 
-/** How many seconds the clock of this device is ahead of that of a gateway; undefined where it does not tell. */
-export async function askAhead(gateway: string): Promise<number | undefined> {
+/** What a gateway says of itself. */
+export interface AboutGateway {
+  /** How many seconds the clock of this device is ahead; undefined where it does not tell. */
+  readonly ahead?: number
+  readonly addresses: readonly (Echo | undefined)[]
+}
+
+export async function askAbout(gateway: string): Promise<AboutGateway> {
   const before = Date.now()
-  const answer = await ask(`${gateway}/v1/time`)
+  const { time, labels } = ((await ask(`${gateway}/v1/time`)) ?? {}) as Record<string, unknown>
   const took = Date.now() - before
-  const time = answer.ok ? (answer.value as { readonly time?: unknown } | null)?.time : undefined
-  // It says whole seconds: on average, half a second has passed since.
-  return typeof time === 'number' ? (before + took / 2) / 1000 - (time + 0.5) : undefined
+  // A list, as text: whatever else it is, a few labels at most come out.
+  const known = `${labels ?? ''}`.match(/[a-z0-9-]+/g)?.slice(0, 4) ?? []
+  return {
+    addresses: await Promise.all(known.map((label) => askAddress(gateway, `${label}.`))),
+    // It says whole seconds: on average, half a second has passed since.
+    ...(typeof time === 'number' && { ahead: (before + took / 2) / 1000 - (time + 0.5) }),
+  }
 }
 
-async function ask(url: string): Promise<Result<unknown, NotSent>> {
+/** @returns undefined for no answer. */
+async function ask(url: string): Promise<unknown> {
   try {
     const response = await fetch(url, { ...QUIETLY, signal: AbortSignal.timeout(ECHO_MILLISECONDS) })
-    return response.ok ? ok(await response.json()) : refuse('SEND_FAILED', `${url}: status ${response.status}`)
-  } catch (error) {
-    return refuse('SEND_FAILED', `${url} does not answer${isTimeout(error) ? ' in time' : ''}`)
+    return response.ok ? await response.json() : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -77,7 +85,10 @@ async function post(url: string, body: unknown): Promise<Result<unknown, NotSent
       signal: AbortSignal.timeout(KNOCK_MILLISECONDS),
     })
   } catch (error) {
-    return refuse('SEND_FAILED', isTimeout(error) ? 'the gateway did not answer in time' : unreachable())
+    return refuse(
+      'SEND_FAILED',
+      `${error}`.startsWith('TimeoutError') ? 'the gateway did not answer in time' : unreachable(),
+    )
   }
   if (response.status === 429)
     return refuse('SEND_FAILED', 'the gateway has had too many requests from here: wait a minute')
@@ -91,12 +102,8 @@ async function post(url: string, body: unknown): Promise<Result<unknown, NotSent
 
 function unreachable(): string {
   return navigator.onLine
-    ? 'the gateway cannot be reached from this page: it may be down, or does not take requests from pages of this origin'
+    ? 'the gateway cannot be reached from this page: it is down, or allows no page of this origin'
     : 'this device is offline'
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
 }
 
 function field(value: unknown, name: string): string | undefined {

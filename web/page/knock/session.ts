@@ -8,7 +8,7 @@ import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type Seconds, unixSeconds } from '../../../src/units.ts'
 import { type GnupgPair, type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { judgeEchoes, type SeenAddress } from './addresses.ts'
-import { askAddress, askAhead, askReceipt, type Echo, sendPacket } from './gateway.ts'
+import { askAbout, askAddress, askReceipt, sendPacket } from './gateway.ts'
 import { requestsFor } from './requests.ts'
 import { type Keys, keysOf, receiptKeys, sealRequests } from './seal.ts'
 import { type Skew, skewOf } from './skew.ts'
@@ -73,16 +73,15 @@ export class Session {
   async look({ gateways, echoes: others }: Pick<KeptProfile, 'gateways' | 'echoes'>): Promise<void> {
     this.check.value = { kind: 'asking' }
     const points = [...new Set([...gateways, ...others])]
-    const [answers, ahead] = await Promise.all([
-      Promise.all(points.map(async (point) => ({ point, answer: await askAddress(point) }))),
-      Promise.all(gateways.map(askAhead)),
+    const [answers, about] = await Promise.all([
+      Promise.all(points.map((point) => askAddress(point))),
+      Promise.all(gateways.map(askAbout)),
     ])
-    const echoes: Echo[] = answers.flatMap(({ answer }) => (answer.ok ? [answer.value] : []))
     this.check.value = {
       kind: 'known',
-      addresses: judgeEchoes(echoes),
-      skew: skewOf(ahead),
-      silent: answers.filter(({ answer }) => !answer.ok).map(({ point }) => point),
+      addresses: judgeEchoes([...answers, ...about.flatMap(({ addresses }) => addresses)].flatMap((it) => it ?? [])),
+      skew: skewOf(about.map(({ ahead }) => ahead)),
+      silent: points.filter((_, i) => answers[i] === undefined),
     }
   }
 
