@@ -1,7 +1,9 @@
 /** The gateway in this process, with real HTTP and UDP over loopback. */
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -104,6 +106,22 @@ describe('the gateway', { concurrency: 1 }, () => {
     await knock('office', text)
     await delay(50)
     assert.deepEqual(office.arrived.filter((it) => it === text).length, 1)
+  })
+
+  it('says which labels the asked name has, and no others', async () => {
+    await gateway.close()
+    gateway = await start(['HOST gate.example, v4.gate.example', 'ECHO_LABELS v4'])
+    const said = async (host: string): Promise<string[]> => {
+      const sent = get(`${base}/v1/time`, { headers: { host } })
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      return Object.keys(JSON.parse(Buffer.concat(await answer.toArray()).toString()))
+    }
+    assert.deepEqual(await said('gate.example'), ['time', 'labels'])
+    assert.deepEqual(await said('GATE.example:8443'), ['time', 'labels'])
+    assert.deepEqual(await said('v4.gate.example'), ['time'])
+    assert.deepEqual(await said('localhost'), ['time'])
+    await gateway.close()
+    gateway = await start()
   })
 
   it('answers alike: a target, none, one without an address, one over its limit', async () => {

@@ -80,14 +80,19 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
     path: '/v1/time',
     from: 'any',
     body: { kind: 'none' },
-    handle: () =>
-      jsonReply(200, {
-        time: systemClock.now(),
-        ...(config.echoLabels.length > 0 && { labels: config.echoLabels }),
-      }),
+    handle({ header }) {
+      const labels = labelsOf(config, header('host') ?? '')
+      return jsonReply(200, { time: systemClock.now(), ...(labels.length > 0 && { labels }) })
+    },
   })
 
   return { routes: [knock, receipt, address, time], counts }
+}
+
+/** Those that the name has by which the visitor came. */
+function labelsOf({ echoLabels, hosts }: GatewayConfig, host: string): readonly string[] {
+  const name = host.toLowerCase().replace(/:[0-9]{1,5}$/, '')
+  return echoLabels.filter((label) => hosts.some((one) => one.name === `${label}.${name}`))
 }
 
 /** Text of the same length and the same characters as a receipt. */

@@ -181,7 +181,7 @@ describe('through the gateway', { skip }, () => {
   it('“Extend” prolongs, and “Close now” shuts the door, each with proof', async () => {
     // What another stanza opened for this client would keep the door open.
     server?.run(ghostportCommand('revoke', CLIENT, '--socket', daemon.path('state/control.sock')))
-    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await using page = await openPage(chromium.browser, 'https://echo.example/')
     const { tab } = page
     await start(tab)
     await addPasted(tab, profileLine().replace('192.0.2.9', SERVER))
@@ -208,7 +208,7 @@ describe('through the gateway', { skip }, () => {
   })
 
   it('a ghost service: ssh on the port of the web server, for this client alone', async () => {
-    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await using page = await openPage(chromium.browser, 'https://echo.example/')
     const { tab } = page
     await start(tab)
     const keys = [`KEY_BASE64 ${KEY}`, `HMAC_KEY_BASE64 ${HMAC}`]
@@ -222,7 +222,7 @@ describe('through the gateway', { skip }, () => {
   })
 
   it('what the server refuses is told by its code', async () => {
-    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await using page = await openPage(chromium.browser, 'https://echo.example/')
     await start(page.tab)
     await addPasted(page.tab, profileLine('tcp/23'))
     await page.tab.getByText(CLIENT).waitFor()
@@ -231,7 +231,7 @@ describe('through the gateway', { skip }, () => {
   })
 
   it('opens the door of a real fwknopd, which proves nothing', async () => {
-    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await using page = await openPage(chromium.browser, 'https://echo.example/')
     const { tab } = page
     await start(tab)
     await add(tab)
@@ -249,7 +249,7 @@ describe('through the gateway', { skip }, () => {
 
   it('seals by GnuPG for a server with gpg, and refuses keys that fit no packet', async () => {
     const armored = (...words: readonly string[]) => keyring.gpg('--armor', ...words)
-    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await using page = await openPage(chromium.browser, 'https://echo.example/')
     const { tab } = page
     await start(tab)
     await add(tab)
