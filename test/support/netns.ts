@@ -306,10 +306,10 @@ export class Program {
   }
 
   /**
-   * Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (20 000) pass
+   * Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (60 000) pass
    * first.
    */
-  async says(pattern: RegExp, deadlineMs = 20_000): Promise<RegExpMatchArray> {
+  async says(pattern: RegExp, deadlineMs = 60_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + deadlineMs
     let running = true
     this.ended.then(() => {
