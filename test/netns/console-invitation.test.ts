@@ -1,7 +1,7 @@
 /**
  * An invitation that is made, seen and confirmed at the console, claimed through a real gateway, and used.
  *
- *   client 10.9.1.1 ── gateway 10.9.1.2, 10.9.0.1 ── server 10.9.0.2, which drops by default: ssh on tcp/22; the console
+ *   client 10.9.1.1 ── gateway 10.9.1.2, 10.9.0.1 ── server 10.9.0.2, which drops by default: ssh on tcp/22; a console
  */
 import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
