@@ -1,12 +1,14 @@
 /** One real etcd on loopback, with TLS and users, as docs/CLUSTER.md wants it. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Port, port } from '../../src/units.ts'
+import type { Host } from './netns.ts'
 import { type Authority, type Certificate, makeAuthority } from './tls-certificate.ts'
 
 export const ROOT = { user: 'root', password: 'of the administrator' } as const
@@ -17,11 +19,12 @@ export class SecuredEtcd implements AsyncDisposable {
   readonly clientPort: Port
   readonly #peerPort: Port
   readonly #more: readonly string[]
+  readonly #host: Host | undefined
   #child: ChildProcess | undefined
 
-  /** @param more arguments of etcd. */
-  static async start(more: readonly string[] = []): Promise<SecuredEtcd> {
-    const etcd = new SecuredEtcd(await freePort(), await freePort(), more)
+  /** @param more arguments of etcd. @param host where it runs; absent: here. */
+  static async start(more: readonly string[] = [], host?: Host): Promise<SecuredEtcd> {
+    const etcd = new SecuredEtcd(await freePort(), await freePort(), more, host)
     etcd.show(etcd.authority.issue(['IP:127.0.0.1', 'DNS:localhost']))
     writeFileSync(etcd.caFile, etcd.authority.cert)
     await etcd.begin()
@@ -33,7 +36,8 @@ export class SecuredEtcd implements AsyncDisposable {
     return makeAuthority('another authority')
   }
 
-  private constructor(clientPort: Port, peerPort: Port, more: readonly string[]) {
+  private constructor(clientPort: Port, peerPort: Port, more: readonly string[], host: Host | undefined) {
+    this.#host = host
     this.authority = makeAuthority('authority of etcd')
     this.clientPort = clientPort
     this.#peerPort = peerPort
@@ -57,22 +61,19 @@ export class SecuredEtcd implements AsyncDisposable {
 
   async begin(): Promise<void> {
     const at = (scheme: string, one: number): string => `${scheme}://127.0.0.1:${one}`
-    this.#child = spawn(
-      'etcd',
-      [
-        ...['--name', 'm1', '--data-dir', join(this.folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
-        ...['--listen-client-urls', at('https', this.clientPort)],
-        ...['--advertise-client-urls', at('https', this.clientPort)],
-        ...['--listen-peer-urls', at('http', this.#peerPort)],
-        ...['--initial-advertise-peer-urls', at('http', this.#peerPort)],
-        ...['--initial-cluster', `m1=${at('http', this.#peerPort)}`],
-        ...['--cert-file', join(this.folder, 'server.pem'), '--key-file', join(this.folder, 'server.key')],
-        // Else each login takes a tenth of a second.
-        ...['--bcrypt-cost', '4'],
-        ...this.#more,
-      ],
-      { stdio: 'ignore' },
-    )
+    const argv = [
+      ...['etcd', '--name', 'm1', '--data-dir', join(this.folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
+      ...['--listen-client-urls', at('https', this.clientPort)],
+      ...['--advertise-client-urls', at('https', this.clientPort)],
+      ...['--listen-peer-urls', at('http', this.#peerPort)],
+      ...['--initial-advertise-peer-urls', at('http', this.#peerPort)],
+      ...['--initial-cluster', `m1=${at('http', this.#peerPort)}`],
+      ...['--cert-file', join(this.folder, 'server.pem'), '--key-file', join(this.folder, 'server.key')],
+      // Else each login takes a tenth of a second.
+      ...['--bcrypt-cost', '4', ...this.#more],
+    ]
+    const [file = '', ...args] = this.#host?.command(argv) ?? argv
+    this.#child = spawn(file, args, { stdio: 'ignore' })
     for (let i = 0; i < 300; i++) {
       const { stderr } = this.#run(['get', 'nothing'])
       // Without a login, it may be refused; then etcd runs.
@@ -85,7 +86,7 @@ export class SecuredEtcd implements AsyncDisposable {
   async stop(): Promise<void> {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
   }
@@ -98,20 +99,21 @@ export class SecuredEtcd implements AsyncDisposable {
   }
 
   /** As the administrator. @returns its output. */
-  etcdctl(words: readonly string[], hasLogin = true): string {
-    const { status, stdout, stderr } = this.#run([
-      ...(hasLogin ? ['--user', `${ROOT.user}:${ROOT.password}`] : []),
-      ...words,
-    ])
+  etcdctl(words: readonly string[], hasLogin = true, input = ''): string {
+    const login = hasLogin ? ['--user', `${ROOT.user}:${ROOT.password}`] : []
+    const { status, stdout, stderr } = this.#run([...login, ...words], input)
     assert.equal(status, 0, `${words.join(' ')}: ${stderr}`)
     return stdout
   }
 
-  #run(words: readonly string[]) {
+  #run(words: readonly string[], input = '') {
     const common = ['--endpoints', `https://${this.at}`, '--cacert', this.caFile, '--insecure-skip-tls-verify']
-    return spawnSync('etcdctl', [...common, ...words], {
+    const argv = ['etcdctl', ...common, ...words]
+    const [file = '', ...args] = this.#host?.command(argv) ?? argv
+    return spawnSync(file, args, {
       env: { ...process.env, ETCDCTL_API: '3' },
       encoding: 'utf8',
+      input,
     })
   }
 
