@@ -81,6 +81,15 @@ export const failureKinds = {
     sentence: 'the cluster did not say whether the packet was used at another node',
   },
   ETCD_UNUSABLE: { level: 'error', exit: 69, sentence: 'etcd cannot be used like this' },
+  CLUSTER_USERS_OUTDATED: {
+    ...{ level: 'error', exit: 75 },
+    sentence: 'this node’s copy of the stanzas of the cluster is too old',
+  },
+  CLUSTER_USERS_REFUSED: { level: 'error', exit: 75, sentence: 'the users of the cluster cannot be changed now' },
+  CLUSTER_USERS_WENT_BACK: {
+    ...{ level: 'error', exit: 75 },
+    sentence: 'etcd has older users of the cluster than this node has seen',
+  },
   KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },
   GNUPG_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets wait for GnuPG' },
   GPGDIR_REFUSED: { level: 'error', exit: 65, sentence: 'gpgdir cannot do this' },

@@ -43,6 +43,8 @@ export interface Request extends TargetKnowledge {
   readonly forwardedFor?: IpAddress
   /** Why the cluster does not say that the packet is new. Absent: it says so, or there is none. */
   readonly clusterSilence?: string
+  /** Why stanzas of the cluster grant nothing now. Absent: they grant, or there are none. */
+  readonly clusterCopyOld?: string
 }
 
 type GrantMessage = AccessMessage | NatAccessMessage | LocalNatMessage
@@ -192,8 +194,15 @@ const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'ENABLE_CMD_EXEC, CMD_REGEX', check: checkCommand },
   { rule: 'OPEN_PORTS, RESTRICT_PORTS', check: checkPorts },
   { rule: 'CMD_CYCLE_CLOSE', check: checkCloses },
+  { rule: 'CLUSTER_COPY_AGE', check: checkCopy },
   { rule: 'CLUSTER_REQUIRED', check: checkCluster },
 ]
+
+/** A user may have been removed from the cluster meanwhile. */
+function checkCopy({ stanza, request: { clusterCopyOld, message } }: Question): Refused | undefined {
+  if (clusterCopyOld === undefined || stanza.ofCluster !== true || message.kind === 'close') return undefined
+  return refuse('CLUSTER_USERS_OUTDATED', clusterCopyOld)
+}
 
 function checkCluster({ stanza, request: { clusterSilence } }: Question): Refused | undefined {
   return clusterSilence === undefined || stanza.withoutCluster

@@ -54,6 +54,8 @@ export interface Stanza {
   /** NAME (ghostport's own): unique among all stanzas. Absent: messages name the stanza by its number. */
   readonly name?: StanzaName
   readonly location: SourceLocation
+  /** The stanza is one of the cluster (CLUSTER_USERS). Absent: of this node’s own access.conf. */
+  readonly ofCluster?: true
   /** SOURCE: matched against the address that the packet came from. */
   readonly sources: 'any' | readonly Network[]
   /** DESTINATION: matched against the address that the packet was sent to. */

@@ -71,6 +71,7 @@ function describe(status: Status, style: Style): readonly Line[] {
         ]),
     ...describeRelay(status),
     ...describeCluster(status, style),
+    ...describeClusterUsers(status, style),
     ...describeCommands(status, style),
     ...describeInterfaces(status, style),
     ...describeWarnings(status, style),
@@ -186,6 +187,26 @@ function describeCluster({ cluster }: Partial<Pick<Status, 'cluster'>>, style: S
     line`cluster ${cluster.cluster}, node ${cluster.node}: ${state}`,
     `  etcd at ${members.join(', ')}; ${count(first, 'packet')} first here, ${usedElsewhere} used at another node, ${unknown} without an answer`,
     ...describeRecords(cluster.records, style),
+  ]
+}
+
+/** @param clusterUsers a server from before an update sends none. */
+function describeClusterUsers({ clusterUsers }: Partial<Pick<Status, 'clusterUsers'>>, style: Style): readonly Line[] {
+  if (clusterUsers === undefined) return []
+  const { version, stanzas, leftOut, inSync, age, outdated, by, at, why } = clusterUsers
+  const from = by === undefined ? '' : `, by ${by} at ${at}`
+  const old = age === null ? 'of an unknown age' : `${age} s old`
+  const state = inSync
+    ? style.good('as etcd has them')
+    : outdated
+      ? style.bad(`a copy that is ${old}: it is too old, and its stanzas grant nothing (CLUSTER_COPY_AGE)`)
+      : style.bad(`a copy that is ${old}`)
+  return [
+    line`  users of the cluster: version ${version}${from}, ${count(stanzas, 'stanza')}: ${state}`,
+    ...(why === undefined ? [] : [line`    ${style.bad(why)}`]),
+    ...(leftOut === 0
+      ? []
+      : [line`    ${style.bad(`${count(leftOut, 'stanza')} left out at this node: “ghostport check” says why`)}`]),
   ]
 }
 

@@ -20,9 +20,12 @@ export const command = defineCommand({
     '  disable NAME  the stanza stays, and grants nothing',
     '  enable NAME   takes that back: the end of before counts again',
     '  remove NAME   removes the stanza, and the old keys of this user',
+    '  publish NAME  makes a user of this node a user of its cluster (--all: all of them; docs/CLUSTER.md)',
     '  import [FILE] reads a bundle: the keys of a user for this node of a fleet (docs/FLEET.md)',
     'With --nodes, the user has one secret for many servers. add and rotate show it once, write the keys of this node into',
     'access.conf, and a bundle for each other node into a file.',
+    'With CLUSTER_USERS Y, users are those of the cluster: the running server changes them for all nodes. --local means the',
+    'stanzas of this node’s own access.conf.',
   ],
   after: [
     'ghostport user add ada-phone',
@@ -55,6 +58,8 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
       return refuse('CLI_USAGE', `unexpected argument “${nameText}”`, { suggestion: `ghostport user show ${nameText}` })
     return (await import('./user/list-users.ts')).listUsers(line.options, terminal)
   }
+  if (action === 'publish')
+    return (await import('./user/publish-users.ts')).publishUsers(nameText, line.options, terminal)
   if (action === 'import')
     return (await import('./user/import-bundle.ts')).importBundle(nameText, line.options, terminal)
   if (nameText === undefined) return refuse('CLI_USAGE', `missing argument NAME: ghostport user ${action} NAME`)

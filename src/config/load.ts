@@ -6,13 +6,14 @@ import type { Policy } from '../access/policy.ts'
 import { ok, type Result } from '../result.ts'
 import type { AccessReading } from './access/blocks.ts'
 import { buildPolicy } from './access/build-policy.ts'
+import { withoutUnfit } from './access/cluster-stanzas.ts'
 import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
 import type { Dialect } from './reading/dialect.ts'
 import type { Notice } from './reading/notice.ts'
 import { type SettingLocations, type SettingValues, withKnocks } from './server/defaults-and-conflicts.ts'
 import { type ParsedServerConfig, parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
-import type { ServerConfig } from './server/server-config.ts'
+import { clusterCopyPath, type ServerConfig } from './server/server-config.ts'
 
 /** Where the configuration is, and what the command line overrides in it. */
 export interface ConfigSource {
@@ -52,7 +53,8 @@ export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<Loa
   const reading = accessReading(server, source, passedOver)
   const access = parseAccessConf(server.accessFile, files, server.gnupg, reading)
   if (!access.ok) return access
-  const built = buildPolicy(server, access.value.stanzas)
+  const stanzas = withoutUnfit(server, access.value.stanzas, passedOver)
+  const built = buildPolicy(server, stanzas)
   if (!built.ok) return built
   const { policy, notices, captures } = built.value
   const all = [...parsed.value.notices, ...passedOver, ...access.value.notices, ...notices]
@@ -62,12 +64,15 @@ export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<Loa
 
 /** How the stanzas are read. @param notices gets what is passed over. */
 export function accessReading(
-  { accessFolder }: Pick<ServerConfig, 'accessFolder'>,
+  { accessFolder, cluster, replay }: Pick<ServerConfig, 'accessFolder' | 'cluster' | 'replay'>,
   { dialect, workingFolder = '/' }: Pick<ConfigSource, 'dialect' | 'workingFolder'>,
   notices: Notice[],
 ): AccessReading {
   return {
     ...(accessFolder !== undefined && { folder: accessFolder }),
+    ...(cluster?.users !== undefined && {
+      cluster: { file: clusterCopyPath({ replay }), mayNat: cluster.users.may.includes('nat'), notices },
+    }),
     ...(dialect === 'fwknopd' && { forgiving: { workingFolder, notices } }),
   }
 }

@@ -19,7 +19,7 @@ interface Metric {
 export type Measured = Pick<
   Status,
   | ('startedAt' | 'capturing' | 'stanzas' | 'remembered' | 'grants' | 'warnings' | 'counters' | 'lastGranted')
-  | 'cluster'
+  | ('cluster' | 'clusterUsers')
 >
 
 /** @param version of ghostport. */
@@ -35,7 +35,7 @@ export function metricsText(status: Measured, version: string): string {
 }
 
 function metricsOf(status: Measured, version: string): readonly Metric[] {
-  const { cluster, counters, grants, lastGranted, remembered, warnings } = status
+  const { cluster, clusterUsers: users, counters, grants, lastGranted, remembered, warnings } = status
   const { granted, refused, looked, dropped, elsewhere = 0, undecided } = counters
   return [
     gauge('ghostport_build_info', 'Version of the server; always 1.', [{ labels: { version }, value: 1 }]),
@@ -83,6 +83,17 @@ function metricsOf(status: Measured, version: string): readonly Metric[] {
             { labels: { answer: 'used' }, value: cluster.usedElsewhere },
             { labels: { answer: 'unknown' }, value: cluster.unknown },
           ]),
+    ]),
+    gauge(
+      'ghostport_cluster_users_version',
+      'The version of the cluster’s users that this node has. Absent: there are none.',
+      [...(users === undefined ? [] : [{ value: users.version }])],
+    ),
+    gauge('ghostport_cluster_users_age_seconds', 'How long ago this node last had the newest of them.', [
+      ...(users === undefined || users.age === null ? [] : [{ value: users.age }]),
+    ]),
+    gauge('ghostport_cluster_users_outdated', 'Whether they are too old, and grant nothing.', [
+      ...(users === undefined ? [] : [{ value: users.outdated ? 1 : 0 }]),
     ]),
   ]
 }

@@ -48,6 +48,22 @@ export class RecordWrites {
     }
   }
 
+  /**
+   * Writes a record that stays, if there is none of this name. Never rejects. @returns why it may not be written. After
+   * an answer that was lost, `there is one already` may be said of this very record.
+   */
+  async create({ key, value }: Omit<RecordWrite, 'life'>, limit: Milliseconds): Promise<string | undefined> {
+    const name = encoded(key)
+    const body = {
+      compare: [{ key: name, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
+      success: [{ request_put: { key: name, value } }],
+    }
+    const answer = await this.#etcd.ask('/v3/kv/txn', body, limit)
+    if (answer.kind !== 'answer') return answer.why
+    const { succeeded } = (answer.value ?? {}) as { readonly succeeded?: unknown }
+    return succeeded === true ? undefined : 'there is one already'
+  }
+
   /** Never rejects. @returns why it may still be there. */
   async remove(key: string, limit: Milliseconds): Promise<string | undefined> {
     const answer = await this.#etcd.ask('/v3/kv/deleterange', { key: encoded(key) }, limit)

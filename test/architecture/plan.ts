@@ -44,6 +44,7 @@ const ranks: readonly (readonly string[])[] = [
     'http-server',
     'audit-log',
     'cluster-record',
+    'cluster-users',
   ],
   ['daemon', 'client'],
   ['host', 'gateway', 'client-ui', 'console'],

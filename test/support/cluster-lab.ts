@@ -6,6 +6,9 @@
  *                                          └───── client 10.9.0.1
  */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, type DaemonSettings, dropByDefault, keys, stanza } from './daemon.ts'
 import { EtcdMember, type LabHost } from './etcd-member.ts'
@@ -26,6 +29,8 @@ export interface ClusterLabOptions {
   readonly members?: 1 | 3
   /** Each node has a clock that can be set. */
   readonly clocks?: boolean
+  /** The nodes share records, under a secret. */
+  readonly secret?: boolean
   readonly settings?: Partial<DaemonSettings>
 }
 
@@ -54,6 +59,8 @@ export class ClusterLab implements AsyncDisposable {
   static async create(options: ClusterLabOptions = {}): Promise<ClusterLab> {
     const net = await Network.create()
     try {
+      const secret = join(net.directory(), 'cluster.secret')
+      if (options.secret) writeFileSync(secret, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 })
       const hub = await net.host('switch')
       hub.must(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
       hub.must(['ip', 'link', 'set', 'br0', 'up'])
@@ -85,6 +92,7 @@ export class ClusterLab implements AsyncDisposable {
           server: [
             `CLUSTER etcd://${addresses.map((address) => `${address}:2379`).join(',')}/front`,
             `CLUSTER_NODE ${name}`,
+            ...(options.secret ? [`CLUSTER_SECRET_FILE ${secret}`] : []),
             ...(options.settings?.server ?? []),
           ],
         })

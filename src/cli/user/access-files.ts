@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { StanzaName } from '../../access/stanza-name.ts'
+import { sameNameKey } from '../../access/stanza-name.ts'
 import { ownActor } from '../../audit-log/actor.ts'
 import { appendAudit } from '../../audit-log/append.ts'
 import { changedLines } from '../../audit-log/changed-lines.ts'
@@ -22,6 +22,7 @@ import { removeDrafts, replaceConfigFile } from '../../system/replace-config-fil
 import { systemPath } from '../../system/system-path.ts'
 import { recordNotDone } from '../recorded.ts'
 import { lockConfigFile } from '../server/lock-config-file.ts'
+import { changeCluster, clusterChanges, clusterFile } from './cluster-change.ts'
 
 export interface AccessFiles {
   readonly source: ConfigSource
@@ -31,10 +32,15 @@ export interface AccessFiles {
   readonly users: readonly User[]
   /** Absent: there is no stanza yet. */
   readonly loaded?: LoadedConfig
+  /** The stanzas that a command adds go there: this node’s copy of the cluster’s. Absent: into its own file. */
+  readonly clusterFile?: string
 }
 
+/** Which stanzas a command is about. `local`: those of this node’s own files, also in a cluster with shared users. */
+export type Reach = 'all' | 'local'
+
 /** @returns what the files say, or what is wrong with them, with file and line: as “ghostport serve” would. */
-export function readAccess(source: ConfigSource): Result<AccessFiles> {
+export function readAccess(source: ConfigSource, reach: Reach = 'all'): Result<AccessFiles> {
   const files = readOnce(diskFiles(process.getuid?.() ?? 0))
   const settings = serverSettings(files, source)
   if (!settings.ok) return settings
@@ -47,7 +53,20 @@ export function readAccess(source: ConfigSource): Result<AccessFiles> {
     return loaded
   }
   const users = usersIn(server.accessFile, files, loaded.value.policy.stanzas, reading)
-  return users.ok ? ok({ source, server, files, users: users.value, loaded: loaded.value }) : users
+  if (!users.ok) return users
+  const all = { source, server, files, users: users.value, loaded: loaded.value }
+  const shared = clusterFile(server)
+  if (shared === undefined) return ok(all)
+  if (reach === 'local') return ok({ ...all, users: users.value.filter(({ ofCluster }) => !ofCluster) })
+  return ok({ ...all, clusterFile: shared })
+}
+
+/** Without those of the cluster that have the name of one of this node’s own: that one is meant. */
+function withoutHidden(users: readonly User[]): readonly User[] {
+  const own = new Set(
+    users.flatMap(({ name, ofCluster }) => (ofCluster || name === undefined ? [] : [sameNameKey(name)])),
+  )
+  return users.filter(({ name, ofCluster }) => !ofCluster || name === undefined || !own.has(sameNameKey(name)))
 }
 
 /** What fwknopd.conf and the command line say. */
@@ -65,7 +84,8 @@ export type NewTexts = ReadonlyMap<string, string>
 export interface Recorded {
   /** Such as `user add`. */
   readonly did: string
-  readonly to: StanzaName
+  /** Users, mostly one. */
+  readonly to: string
   /** A change that only takes away is made also where it cannot be recorded. */
   readonly onlyTakesAway?: boolean
 }
@@ -78,8 +98,6 @@ export interface Changed<T> {
   readonly unrecorded?: Failure
 }
 
-/** How long one command waits for another, and how often it looks. */
-
 /**
  * Changes the files, one command at a time.
  * @param edit gets what the files say now.
@@ -89,32 +107,43 @@ export interface Changed<T> {
 export async function changeAccess<T>(
   source: ConfigSource,
   edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T; readonly recorded: Recorded }>,
+  reach: Reach = 'all',
 ): Promise<Result<Changed<T>>> {
   const first = serverSettings(diskFiles(process.getuid?.() ?? 0), source)
   if (!first.ok) return first
   const locked = await lockFor(first.value)
   if (!locked.ok) return locked
   try {
-    const access = readAccess(source)
+    const access = readAccess(source, reach)
     if (!access.ok) return access
     const { server, files, loaded } = access.value
-    const edited = edit(access.value)
+    const edited = edit({ ...access.value, users: withoutHidden(access.value.users) })
     if (!edited.ok) return edited
     const { texts, result, recorded } = edited.value
     if (texts.size === 0) return ok({ result, server, loaded })
     const after = loadConfig(overlay(files, texts), source)
     if (!after.ok) return after
-    for (const [file, text] of texts) {
+    const shared = clusterChanges(server, files, texts, after.value)
+    if (!shared.ok) return shared
+    const own = new Map([...texts].filter(([file]) => file !== clusterFile(server)))
+    for (const [file, text] of own) {
       const exposed = exposure(file, text)
       if (!exposed.ok) return exposed
     }
-    for (const file of texts.keys()) {
+    for (const file of own.keys()) {
       const unchanged = judgeUnchanged(file, files)
       if (!unchanged.ok) return unchanged
     }
     const unrecorded = await record(server, recorded, files, texts)
     if (unrecorded !== undefined && recorded.onlyTakesAway !== true) return { ok: false, failure: unrecorded }
-    for (const [file, text] of texts) {
+    if (shared.value.length > 0) {
+      const taken = await changeCluster(server.controlSocket, shared.value)
+      if (!taken.ok) {
+        await recordNotDone(server.auditLog, recorded, taken.failure)
+        return taken
+      }
+    }
+    for (const [file, text] of own) {
       const unchanged = judgeUnchanged(file, files)
       if (unchanged.ok) removeDrafts(file)
       const written = unchanged.ok ? replaceConfigFile(file, text) : unchanged

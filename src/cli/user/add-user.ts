@@ -18,7 +18,7 @@ import { configFiles } from '../server/config-source.ts'
 import { describeNotice, noticeJson } from '../server/notice-lines.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessFiles, changeAccess } from './access-files.ts'
-import type { Given } from './options.ts'
+import { type Given, reachOf } from './options.ts'
 import { makeProfile, prepareShowing, type ServerAddress } from './show-profile.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { parseWish, type WishOption } from './wishes.ts'
@@ -74,7 +74,7 @@ export interface PutUser {
 /** Writes the stanza of a new user, with new keys. If that fails, what was kept is taken back. */
 export async function putUser(
   name: StanzaName,
-  given: Pick<Given, WishOption | 'config-file' | 'access-file'>,
+  given: Pick<Given, WishOption | 'config-file' | 'access-file'> & Partial<Pick<Given, 'local'>>,
   address: ServerAddress,
   { now, keys = usualKeys(), keep, edit, did }: Besides,
 ): Promise<Result<PutUser>> {
@@ -83,37 +83,49 @@ export async function putUser(
   const wish = parseWish(given, name, now)
   if (!wish.ok) return wish
   let kept: { readonly takeBack: () => void } | undefined
-  const changed = await changeAccess(source.value, (access) => {
-    const there = findUser(access.users, name)
-    if (there !== undefined)
-      return refuse('USER_EXISTS', `${there.name} is in ${there.place.file}:${there.place.first}`, {
-        suggestion: `another name, or “ghostport user rotate ${there.name}” for new keys`,
+  const changed = await changeAccess(
+    source.value,
+    (access) => {
+      const there = findUser(access.users, name)
+      if (there !== undefined)
+        return refuse('USER_EXISTS', `${there.name} is in ${there.place.file}:${there.place.first}`, {
+          suggestion: `another name, or “ghostport user rotate ${there.name}” for new keys`,
+        })
+      const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
+      if (!open.ok) return open
+      const profile = makeProfile(address, access.server, keys, {
+        ...{ ports: open.value, client: wish.value.client, made: now },
+        ...(wish.value.expires !== undefined && { until: wish.value.expires }),
+        ...(wish.value.spaPort !== undefined && {
+          spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }],
+        }),
       })
-    const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
-    if (!open.ok) return open
-    const profile = makeProfile(address, access.server, keys, {
-      ...{ ports: open.value, client: wish.value.client, made: now },
-      ...(wish.value.expires !== undefined && { until: wish.value.expires }),
-      ...(wish.value.spaPort !== undefined && { spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }] }),
-    })
-    if (!profile.ok) return profile
-    const { accessFile, accessFolder } = access.server
-    const file = accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`)
-    const text = access.files.read(file)
-    if (!text.ok && (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')) return text
-    const [first = '', second = '', ...others] = wish.value.lines
-    const keyless = [first, second, setting('OPEN_PORTS', open.value), ...others]
-    const taken = keep?.(profile.value, access.server, keyless)
-    if (taken?.ok === false) return taken
-    kept = taken?.value
-    const lines = [...keyless, setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
-    const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
-    return ok({
-      texts: new Map([[file, added]]),
-      result: { file, open: open.value, profile: profile.value },
-      recorded: { did, to: name },
-    })
-  })
+      if (!profile.ok) return profile
+      const { accessFile, accessFolder } = access.server
+      const { clusterFile } = access
+      const file = clusterFile ?? (accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`))
+      const text = access.files.read(file)
+      if (
+        !text.ok &&
+        clusterFile === undefined &&
+        (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')
+      )
+        return text
+      const [first = '', second = '', ...others] = wish.value.lines
+      const keyless = [first, second, setting('OPEN_PORTS', open.value), ...others]
+      const taken = keep?.(profile.value, access.server, keyless)
+      if (taken?.ok === false) return taken
+      kept = taken?.value
+      const lines = [...keyless, setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
+      const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
+      return ok({
+        texts: new Map([[file, added]]),
+        result: { file, open: open.value, profile: profile.value },
+        recorded: { did, to: name },
+      })
+    },
+    reachOf(given),
+  )
   if (changed.ok) {
     const { result, server, loaded } = changed.value
     // Of this stanza alone: a notice about several names the first of them.

@@ -12,7 +12,7 @@ import { configFiles } from '../server/config-source.ts'
 import { isAllEnded, revokeRunning, whatIsLeft, whatWasShared } from '../server/revoke-running.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { changeAccess } from './access-files.ts'
-import type { Given } from './options.ts'
+import { type Given, reachOf } from './options.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
 
@@ -23,50 +23,56 @@ const DONE: Readonly<Record<Change, string>> = { disable: 'disabled', enable: 'e
 export async function changeUser(
   change: Change,
   name: StanzaName,
-  given: Pick<Given, 'config-file' | 'access-file' | 'json'>,
+  given: Pick<Given, 'config-file' | 'access-file' | 'json'> & Partial<Pick<Given, 'local'>>,
   terminal: Terminal,
 ): Promise<Outcome> {
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
-  const changed = await changeAccess(source.value, ({ users, files }) => {
-    const user = findUser(users, name)
-    if (user?.name === undefined) return unknownUser(users, name)
-    const its = stanzasOf(users, user.name)
-    const old = outlived(users, now).filter((one) => !its.includes(one))
-    const edits = its.flatMap((one): readonly UserEdit[] => {
-      if (change === 'remove') return [{ user: one, edit: 'remove' }]
-      if (one.isDisabled === (change === 'disable')) return []
-      return [{ user: one, edit: change === 'disable' ? disabled : enabled }]
-    })
-    if (change === 'remove' && its.length === users.length)
-      return refuse(
-        'CONFIG_MISSING_KEY',
-        `${user.name} is the only user, and the server does not run without a stanza`,
-        {
-          suggestion: `ghostport user disable ${user.name}`,
+  const changed = await changeAccess(
+    source.value,
+    ({ users, files, server }) => {
+      const user = findUser(users, name)
+      if (user?.name === undefined) return unknownUser(users, name)
+      const its = stanzasOf(users, user.name)
+      const old = outlived(users, now).filter((one) => !its.includes(one))
+      const edits = its.flatMap((one): readonly UserEdit[] => {
+        if (change === 'remove') return [{ user: one, edit: 'remove' }]
+        if (one.isDisabled === (change === 'disable')) return []
+        return [{ user: one, edit: change === 'disable' ? disabled : enabled }]
+      })
+      if (change === 'remove' && its.length === users.length && server.cluster?.users === undefined)
+        return refuse(
+          'CONFIG_MISSING_KEY',
+          `${user.name} is the only user, and the server does not run without a stanza`,
+          {
+            suggestion: `ghostport user disable ${user.name}`,
+          },
+        )
+      const tidied = edits.length === 0 ? [] : old
+      const texts = editUsers(files, [...edits, ...tidied.map((one) => ({ user: one, edit: 'remove' }) as const)])
+      if (!texts.ok) return texts
+      const end = change === 'enable' && edits.length > 0
+      return ok({
+        texts: texts.value,
+        recorded: { did: `user ${change}`, to: user.name, onlyTakesAway: change !== 'enable' },
+        result: {
+          name: user.name,
+          file: user.place.file,
+          line: user.place.first,
+          changed: edits.length > 0,
+          /** With those of the keys before. */
+          stanzas: its.flatMap((one) => (one.name === undefined ? [] : [one.name])),
+          alsoOldKeys: edits.flatMap((one) =>
+            one.user !== user && one.user.name !== undefined ? [one.user.name] : [],
+          ),
+          tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
+          enabled: end,
         },
-      )
-    const tidied = edits.length === 0 ? [] : old
-    const texts = editUsers(files, [...edits, ...tidied.map((one) => ({ user: one, edit: 'remove' }) as const)])
-    if (!texts.ok) return texts
-    const end = change === 'enable' && edits.length > 0
-    return ok({
-      texts: texts.value,
-      recorded: { did: `user ${change}`, to: user.name, onlyTakesAway: change !== 'enable' },
-      result: {
-        name: user.name,
-        file: user.place.file,
-        line: user.place.first,
-        changed: edits.length > 0,
-        /** With those of the keys before. */
-        stanzas: its.flatMap((one) => (one.name === undefined ? [] : [one.name])),
-        alsoOldKeys: edits.flatMap((one) => (one.user !== user && one.user.name !== undefined ? [one.user.name] : [])),
-        tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
-        enabled: end,
-      },
-    })
-  })
+      })
+    },
+    reachOf(given),
+  )
   if (!changed.ok) return changed
   // Who claims it later would get keys that open nothing.
   if (change === 'remove') cancelInvitations(invitationsFolder(changed.value.server), name, now)

@@ -11,13 +11,13 @@ import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessFiles, readAccess } from './access-files.ts'
-import type { Given } from './options.ts'
+import { type Given, reachOf } from './options.ts'
 import { askUses } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
 
 export async function listUsers(given: Given, terminal: Terminal): Promise<Outcome> {
   const source = configFiles(given)
-  const access = source.ok ? readAccess(source.value) : source
+  const access = source.ok ? readAccess(source.value, reachOf(given)) : source
   if (!access.ok) return access
   const now = systemClock.now()
   const { users, server } = access.value
@@ -30,11 +30,13 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
     terminal.print('no users: “ghostport user add NAME” adds one')
     return 0
   }
+  const shared = access.value.clusterFile !== undefined
   const own = users.some(({ stanza }) => stanza?.spaPorts !== undefined)
   const rows = [
-    ['NAME', 'STATE', 'MAY OPEN', ...(own ? ['SPA PORT'] : []), 'END', 'LAST KNOCK'],
+    ['NAME', ...(shared ? ['FROM'] : []), 'STATE', 'MAY OPEN', ...(own ? ['SPA PORT'] : []), 'END', 'LAST KNOCK'],
     ...users.map((user) => [
-      ...[label(user), stateOf(user, now), portsOf(user.stanza)],
+      ...[label(user), ...(shared ? [user.ofCluster ? 'cluster' : 'local'] : [])],
+      ...[stateOf(user, now), portsOf(user.stanza)],
       ...(own ? [spaPortsOf(user.stanza)?.join(',') ?? '-'] : []),
       ...[endOf(user), useOf(user, told)],
     ]),
@@ -53,7 +55,7 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
 
 export async function showUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
   const source = configFiles(given)
-  const access = source.ok ? readAccess(source.value) : source
+  const access = source.ok ? readAccess(source.value, reachOf(given)) : source
   if (!access.ok) return access
   const user = findUser(access.value.users, name)
   if (user === undefined) return unknownUser(access.value.users, name)
@@ -70,6 +72,7 @@ function details(user: User, { users }: AccessFiles, now: UnixSeconds): readonly
   return [
     ['name', label(user)],
     ['stanza', `${place.file}:${place.first}-${place.last}`],
+    ...(user.ofCluster ? [['from', 'the cluster (CLUSTER_USERS)']] : []),
     ['state', stateOf(user, now)],
     ['may open', portsOf(stanza)],
     ...(stanza?.spaPorts === undefined ? [] : [['knocks at', `udp ${spaPortsOf(stanza)?.join(', ')} (SPA_PORT)`]]),
@@ -100,9 +103,10 @@ function label({ name, id }: User): string {
   return name ?? `(stanza ${id})`
 }
 
-type State = 'active' | 'disabled' | 'invited' | 'expired' | 'old keys' | 'no usable key'
+type State = 'active' | 'disabled' | 'invited' | 'expired' | 'old keys' | 'no usable key' | 'left out'
 
-export function stateOf({ stanza, isDisabled, isInvited, oldKeysOf }: User, now: UnixSeconds): State {
+export function stateOf({ stanza, isDisabled, isInvited, oldKeysOf, ofCluster }: User, now: UnixSeconds): State {
+  if (ofCluster && stanza === undefined) return 'left out'
   if (isDisabled) return 'disabled'
   if (stanza === undefined) return 'no usable key'
   if (stanza.expires !== undefined && stanza.expires <= now) return 'expired'
@@ -159,6 +163,7 @@ function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
   const { id, name, place, stanza, oldKeysOf } = user
   return {
     name: name ?? null,
+    from: user.ofCluster ? 'cluster' : 'local',
     stanza: id,
     file: place.file,
     line: place.first,

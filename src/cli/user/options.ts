@@ -3,6 +3,7 @@
 import { nodesFileOption } from '../node/nodes-file.ts'
 import { configFileOptions } from '../server/config-source.ts'
 import type { OptionValues } from '../terminal/parse-command-line.ts'
+import type { Reach } from './access-files.ts'
 
 export const options = {
   ...configFileOptions,
@@ -46,12 +47,21 @@ export const options = {
   overlap: { value: 'TIME', help: 'rotate: how long the old keys open too: 7d (default), 12h, or none' },
   'show-secrets': { help: 'add, rotate: print the keys although standard output is no terminal; with --json: in it' },
   'profile-file': { value: 'FILE', help: 'add, rotate: write the profile into a new FILE that only you can read' },
+  local: { help: 'the users of this node’s own access.conf, where CLUSTER_USERS shares those of the cluster' },
+  all: { help: 'publish: all users of this node' },
+  copy: { help: 'publish: what this node has last had of the cluster becomes its newest state (docs/CLUSTER.md)' },
   json: { help: 'print one JSON object, also for a failure' },
 } as const
 
 export type Given = OptionValues<typeof options>
 
-const FILES = ['config-file', 'access-file', 'json'] as const
+/** `--local` */
+export function reachOf({ local }: Partial<Pick<Given, 'local'>>): Reach {
+  return local === undefined || local === 0 ? 'all' : 'local'
+}
+
+const ANYWHERE = ['config-file', 'access-file', 'json'] as const
+const FILES = [...ANYWHERE, 'local'] as const
 const FLEET = ['nodes', 'nodes-file', 'bundle-folder'] as const
 const PROFILE = ['server', 'alias', 'gateway', 'gateway-target', 'qr', 'show-secrets', 'profile-file'] as const
 
@@ -72,7 +82,8 @@ export const ACTIONS = {
   list: FILES,
   show: FILES,
   rotate: [...FILES, ...PROFILE, ...FLEET, 'nat', 'overlap', 'open'],
-  import: [...FILES, 'nodes-file', 'open', 'source', 'expire'],
+  import: [...ANYWHERE, 'nodes-file', 'open', 'source', 'expire'],
+  publish: [...ANYWHERE, 'all', 'copy'],
   disable: FILES,
   enable: FILES,
   remove: FILES,

@@ -12,20 +12,28 @@ import { folderOf, relativeTo } from '../reading/paths.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { KEY_FILE_SETTINGS, stanzaSettingNames } from './access-setting-names.ts'
+import { type ClusterReading, clusterBlocks } from './cluster-blocks.ts'
 import { forgivenStanzaLines } from './fwknopd-dialect.ts'
 
 /** The lines of one stanza; the first is its SOURCE. */
 export interface StanzaBlock {
   readonly lines: readonly SettingLine[]
   readonly keyFile?: KeyFile
-  /** Why the stanza may not be used. Its other lines do not change that. Only in the dialect of fwknopd. */
+  /**
+   * Why the stanza may not be used. Its other lines do not change that. Only in the dialect of fwknopd, and for stanzas
+   * of a cluster.
+   */
   readonly fault?: Failure
+  /** The stanza is one of the cluster. */
+  readonly ofCluster?: true
 }
 
 /** How the files are read. */
 export interface AccessReading {
   /** Instead of one file: all `*.conf` files right inside of this folder. */
   readonly folder?: string
+  /** After the node's own stanzas: those of its cluster. */
+  readonly cluster?: ClusterReading
   /** As fwknopd reads them. */
   readonly forgiving?: {
     /** Where relative paths begin. */
@@ -64,6 +72,16 @@ export function readStanzaBlocks(
   file: string,
   files: ConfigFiles,
   reading: AccessReading = {},
+): Result<readonly StanzaBlock[], ConfigFailure> {
+  const own = readOwnBlocks(file, files, reading)
+  if (!own.ok || reading.cluster === undefined) return own
+  return ok([...own.value, ...clusterBlocks(reading.cluster, files, own.value)])
+}
+
+function readOwnBlocks(
+  file: string,
+  files: ConfigFiles,
+  reading: AccessReading,
 ): Result<readonly StanzaBlock[], ConfigFailure> {
   if (reading.folder === undefined) return readFile(file, files, [], reading)
   const names = files.list(reading.folder)

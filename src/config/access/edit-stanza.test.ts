@@ -12,6 +12,7 @@ import {
   removeStanza,
   replacedKeys,
   replaceStanza,
+  type StanzaPlace,
   stanzaLines,
   withKeys,
 } from './edit-stanza.ts'
@@ -39,6 +40,19 @@ KEY other
 const ada = { file, first: 4, last: 8 }
 const bob = { file, first: 10, last: 12 }
 
+/** In the text of a file. */
+function removed(text: string, place: StanzaPlace): string {
+  const lines = text.split('\n')
+  removeStanza(lines, place)
+  return lines.join('\n')
+}
+
+function replaced(text: string, place: StanzaPlace, edit: Parameters<typeof replaceStanza>[2]): string {
+  const lines = text.split('\n')
+  replaceStanza(lines, place, edit)
+  return lines.join('\n')
+}
+
 describe('a stanza of access.conf is edited', () => {
   it('added at the end, after a blank line, in the line ends of the file', () => {
     assert.equal(appendStanza('', ['SOURCE ANY']), 'SOURCE ANY\n')
@@ -48,12 +62,12 @@ describe('a stanza of access.conf is edited', () => {
   })
 
   it('removed, and other comments stay', () => {
-    assert.equal(removeStanza(text, ada), text.replace(/SOURCE ANY[\s\S]*a2V5\n/, ''))
-    assert.equal(removeStanza(text, bob), text.replace(/SOURCE 10[\s\S]*other\n/, ''))
+    assert.equal(removed(text, ada), text.replace(/SOURCE ANY[\s\S]*a2V5\n/, ''))
+    assert.equal(removed(text, bob), text.replace(/SOURCE 10[\s\S]*other\n/, ''))
     const added = appendStanza(text, ['SOURCE ANY', 'KEY k'])
-    assert.equal(removeStanza(added, { file, first: 15, last: 16 }), text)
+    assert.equal(removed(added, { file, first: 15, last: 16 }), text)
     const two = 'SOURCE ANY\nKEY a\n\nSOURCE ANY\nKEY b\n\nSOURCE ANY\nKEY c\n'
-    assert.equal(removeStanza(two, { file, first: 4, last: 5 }), 'SOURCE ANY\nKEY a\n\nSOURCE ANY\nKEY c\n')
+    assert.equal(removed(two, { file, first: 4, last: 5 }), 'SOURCE ANY\nKEY a\n\nSOURCE ANY\nKEY c\n')
   })
 
   for (const [what, place] of [
@@ -63,12 +77,12 @@ describe('a stanza of access.conf is edited', () => {
     for (const end of ['\n', '\r\n'])
       it(`disabled and enabled again is the same text: ${what}, ${JSON.stringify(end)}`, () => {
         const whole = text.replaceAll('\n', end)
-        const off = replaceStanza(whole, place, disabled)
+        const off = replaced(whole, place, disabled)
         const longer = { ...place, last: place.last + (place === ada ? 1 : 2) }
         assert.deepEqual(marksOf(stanzaLines(off, longer)), { isDisabled: true, isInvited: false })
         assert.match(off, /ACCESS_EXPIRE_EPOCH 1\r?\n/)
         if (place === ada) assert.doesNotMatch(off, /^ACCESS_EXPIRE /m)
-        assert.equal(replaceStanza(off, longer, enabled), whole)
+        assert.equal(replaced(off, longer, enabled), whole)
       })
 
   for (const [what, place] of [
@@ -78,20 +92,20 @@ describe('a stanza of access.conf is edited', () => {
     for (const end of ['\n', '\r\n'])
       it(`invited and confirmed is the same text, also if disabled between: ${what}, ${JSON.stringify(end)}`, () => {
         const whole = text.replaceAll('\n', end)
-        const waits = replaceStanza(whole, place, (lines) => invited(lines, unixSeconds(1_800_000_000)))
+        const waits = replaced(whole, place, (lines) => invited(lines, unixSeconds(1_800_000_000)))
         const longer = { ...place, last: place.last + (place === ada ? 1 : 2) }
         assert.deepEqual(marksOf(stanzaLines(waits, longer)), { isDisabled: false, isInvited: true })
         assert.match(waits, /^ACCESS_EXPIRE_EPOCH +1800000000\r?$/m)
         if (place === ada) assert.doesNotMatch(waits, /^ACCESS_EXPIRE /m)
-        const off = replaceStanza(waits, longer, disabled)
+        const off = replaced(waits, longer, disabled)
         const still = { ...longer, last: longer.last + 1 }
         assert.deepEqual(marksOf(stanzaLines(off, still)), { isDisabled: true, isInvited: false })
-        assert.equal(replaceStanza(off, still, enabled), waits)
-        assert.equal(replaceStanza(waits, longer, confirmed), whole)
+        assert.equal(replaced(off, still, enabled), waits)
+        assert.equal(replaced(waits, longer, confirmed), whole)
       })
 
   it('a stanza whose end was changed by hand is not disabled', () => {
-    const off = replaceStanza(text, ada, disabled).replace('EPOCH 1\n', 'EPOCH 2145830400\n')
+    const off = replaced(text, ada, disabled).replace('EPOCH 1\n', 'EPOCH 2145830400\n')
     assert.equal(marksOf(stanzaLines(off, { ...ada, last: 9 })).isDisabled, false)
   })
 

@@ -51,33 +51,29 @@ export function appendStanza(text: string, lines: readonly string[]): string {
   return `${before}${gap}${lines.map((line) => `${line}${end}`).join('')}`
 }
 
-/** @returns the text without the stanza, and without one of the blank lines around it. Other comments stay. */
-export function removeStanza(text: string, { first, last }: StanzaPlace): string {
-  const lines = text.split('\n')
-  const before = lines.slice(0, first - 1)
-  const after = lines.slice(last)
+/** Takes the stanza out of the lines of its file, with one of the blank lines around it. Other comments stay. */
+export function removeStanza(lines: string[], { first, last }: StanzaPlace): void {
   const isBlank = (line: string | undefined): boolean => line === undefined || line.trim() === ''
+  lines.splice(first - 1, last - first + 1)
+  const next = first - 1
   // At the end of the file, the blank line before the stanza goes; elsewhere the one after it.
-  if (after.every(isBlank)) {
-    if (before.length > 1 && isBlank(before.at(-1))) before.pop()
-  } else if (isBlank(after[0]) && isBlank(before.at(-1))) after.shift()
-  return [...before, ...after].join('\n')
+  if (lines.slice(next).every(isBlank)) {
+    if (next > 1 && isBlank(lines[next - 1])) lines.splice(next - 1, 1)
+  } else if (isBlank(lines[next]) && isBlank(lines[next - 1])) lines.splice(next, 1)
 }
 
-/** @returns the text with other lines in the place of these. @param edit gets and gives them without line ends. */
+/** Puts other lines in the place of these. @param edit gets and gives them without line ends. */
 export function replaceStanza(
-  text: string,
+  lines: string[],
   { first, last }: StanzaPlace,
   edit: (lines: readonly string[]) => readonly string[],
-): string {
-  const lines = text.split('\n')
+): void {
   const inside = lines.slice(first - 1, last)
   const end = inside[0]?.endsWith('\r') ? '\r' : ''
   const edited = edit(inside.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)))
   // A line that stays keeps its own end, also where other lines end differently.
   const kept = new Map(inside.map((line) => [line.replace(/\r$/, ''), line]))
-  const whole = edited.map((line) => kept.get(line) ?? `${line}${end}`)
-  return [...lines.slice(0, first - 1), ...whole, ...lines.slice(last)].join('\n')
+  lines.splice(first - 1, last - first + 1, ...edited.map((line) => kept.get(line) ?? `${line}${end}`))
 }
 
 /** The lines of a stanza as {@link replaceStanza} and {@link marksOf} take them. */

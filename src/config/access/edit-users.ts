@@ -16,15 +16,21 @@ export interface UserEdit {
 
 /** @returns the new text of each file that changes. */
 export function editUsers(files: ConfigFiles, edits: readonly UserEdit[]): Result<Map<string, string>, ConfigFailure> {
-  const texts = new Map<string, string>()
+  const linesOf = new Map<string, string[]>()
   // From the end of each file, so that the places before it stay right.
   for (const { user, edit } of edits.toSorted((a, b) => b.user.place.first - a.user.place.first)) {
     const { place } = user
-    const text = texts.has(place.file) ? ok(texts.get(place.file) ?? '') : files.read(place.file)
-    if (!text.ok) return text
-    texts.set(place.file, edit === 'remove' ? removeStanza(text.value, place) : replaceStanza(text.value, place, edit))
+    let lines = linesOf.get(place.file)
+    if (lines === undefined) {
+      const text = files.read(place.file)
+      if (!text.ok) return text
+      lines = text.value.split('\n')
+      linesOf.set(place.file, lines)
+    }
+    if (edit === 'remove') removeStanza(lines, place)
+    else replaceStanza(lines, place, edit)
   }
-  return ok(texts)
+  return ok(new Map([...linesOf].map(([file, lines]) => [file, lines.join('\n')])))
 }
 
 /** The stanza of a user, and those with keys that they had before. */

@@ -38,7 +38,7 @@ export function parseAccessConf(
     const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded, gnupg) : undefined
     const failure = read === undefined ? block.keyFile?.failure : read.ok ? undefined : read.failure
     const left = failure === undefined ? undefined : leaveOut(id, block, failure)
-    if (read?.ok) stanzas.push(reading.forgiving === undefined ? read.value : withWordLimit(read.value))
+    if (read?.ok) stanzas.push(asRead(read.value, block, reading))
     else if (left !== undefined) leftOut.push(left)
     else if (read !== undefined) return read
     const taken = names.take(block)
@@ -46,6 +46,9 @@ export function parseAccessConf(
   }
   if (stanzas.length > 0) return ok({ stanzas, notices: [...leftOut.map(({ notice }) => notice), ...folded.all()] })
   const [first] = leftOut
+  // They come when etcd answers, or the administrators of the cluster mend them.
+  if (reading.cluster !== undefined && blocks.value.every(({ ofCluster }) => ofCluster))
+    return ok({ stanzas, notices: [...leftOut.map(({ notice }) => notice), NOBODY_YET] })
   if (first === undefined)
     return refuse('CONFIG_MISSING_KEY', 'there is no stanza, so nobody could get in', {
       at: { file: reading.folder ?? file, line: 1 },
@@ -64,6 +67,18 @@ export function parseAccessConf(
   })
 }
 
+const NOBODY_YET: Notice = {
+  level: 'warning',
+  text: 'CLUSTER_USERS: there is no stanza, so nobody can get in. A stanza of this node’s own access.conf counts also without etcd',
+}
+
+/** The same stanza, with what the way of reading adds to it. */
+function asRead(stanza: Stanza, { ofCluster }: StanzaBlock, { forgiving, cluster }: AccessReading): Stanza {
+  const read = forgiving === undefined ? stanza : withWordLimit(stanza)
+  if (!ofCluster) return read
+  return { ...read, ofCluster, ...(cluster?.mayNat !== true && { natTargets: [] }) }
+}
+
 interface LeftOut {
   readonly notice: Notice
   readonly why: string
@@ -71,8 +86,17 @@ interface LeftOut {
   readonly at: SourceLocation
 }
 
+/** A stanza of the cluster. */
+function unusable(id: StanzaId, block: StanzaBlock, { detail, at }: Failure): LeftOut {
+  const where = at ?? { file: '', line: 0 }
+  const text = `${describeStanza(id, nameOf(block)?.name)} of the cluster is left out at this node: ${detail}`
+  return { notice: { level: 'warning', text, at: where }, why: detail, at: where }
+}
+
 /** A stanza of which a line that restricts it is not understood. */
-function faulty(id: StanzaId, block: StanzaBlock, { detail, at, suggestion }: Failure): LeftOut {
+function faulty(id: StanzaId, block: StanzaBlock, failure: Failure): LeftOut {
+  const { detail, at, suggestion } = failure
+  if (block.ofCluster) return unusable(id, block, failure)
   const where = at ?? { file: '', line: 0 }
   const stanza = describeStanza(id, nameOf(block)?.name)
   const cure = suggestion === undefined ? '' : ` — perhaps: ${suggestion}`
@@ -83,7 +107,8 @@ function faulty(id: StanzaId, block: StanzaBlock, { detail, at, suggestion }: Fa
 
 /** @returns undefined where it is not the file of keys that is wrong, but the operator's own file. */
 function leaveOut(id: StanzaId, block: StanzaBlock, failure: Failure): LeftOut | undefined {
-  const { keyFile } = block
+  const { keyFile, ofCluster } = block
+  if (ofCluster) return unusable(id, block, failure)
   if (keyFile === undefined) return undefined
   const isItsOwn =
     failure === keyFile.failure || failure.at?.file === keyFile.path || failure.code === 'CONFIG_MISSING_KEY'

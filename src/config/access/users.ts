@@ -14,6 +14,8 @@ export interface User extends StanzaMarks {
   readonly place: StanzaPlace
   /** Absent: something is wrong with its file of keys, and it is left out. */
   readonly stanza?: Stanza
+  /** The stanza is one of the cluster. */
+  readonly ofCluster?: true
 }
 
 /**
@@ -48,6 +50,7 @@ export function usersIn(
       ...(name !== undefined && { name }),
       place,
       ...(stanza !== undefined && { stanza }),
+      ...(block.ofCluster && { ofCluster: block.ofCluster }),
       ...marksOf(all.slice(place.first - 1, place.last)),
     })
   }

@@ -1,7 +1,7 @@
 /** CLUSTER: servers with one identity, which share a store of used packets (docs/CLUSTER.md). */
 import { isHostName, parseNatHost } from '../../packet/nat-target.ts'
 import { ok, type Result } from '../../result.ts'
-import { type Brand, type Milliseconds, type Port, parsePort } from '../../units.ts'
+import { type Brand, type Milliseconds, type Port, parsePort, type Seconds } from '../../units.ts'
 import { invalidValue, type ValueFailure } from '../reading/setting-values.ts'
 
 /** The name of a node: 1 to 63 letters, digits, `.`, `_` or `-`. */
@@ -37,6 +37,16 @@ export interface ClusterConfig extends ClusterAddress {
   readonly authoritiesFile?: string
   /** CLUSTER_CERTIFICATE_FILE and CLUSTER_KEY_FILE: what this node shows to etcd. */
   readonly own?: { readonly certificateFile: string; readonly keyFile: string }
+  /** CLUSTER_USERS Y. Absent: the stanzas of this node are its own. */
+  readonly users?: ClusterUsersConfig
+}
+
+/** Stanzas that all nodes of a cluster share. */
+export interface ClusterUsersConfig {
+  /** CLUSTER_USERS_MAY: what they may do here besides opening ports. */
+  readonly may: readonly 'nat'[]
+  /** CLUSTER_COPY_AGE: how long ago this node may have heard from etcd, for them to grant. */
+  readonly copyAge: Seconds
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/

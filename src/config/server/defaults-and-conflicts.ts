@@ -64,6 +64,8 @@ const DEFAULT_MAX_AGE = 120
 const DEFAULT_GATEWAY_AGE = 30
 /** An etcd that loses its leader has another after 2 s. */
 const DEFAULT_CLUSTER_TIMEOUT = milliseconds(3000)
+/** A day: a cluster that lost its etcd in the evening lets people in until the next. */
+const DEFAULT_COPY_AGE = seconds(86_400)
 const ALL_RIGHTS = ['revoke', 'extend', 'reload', 'users'] as const
 const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
@@ -662,6 +664,7 @@ function assembleConsole({ values, at }: GivenSettings, notices: Notice[]): Pick
 const CLUSTER_SETTINGS = [
   ...(['CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
   ...(['CLUSTER_SECRET_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+  ...(['CLUSTER_USERS', 'CLUSTER_USERS_MAY', 'CLUSTER_COPY_AGE'] as const),
 ] as const
 const CLUSTER_TLS_SETTINGS = ['CLUSTER_CA_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const
 
@@ -702,6 +705,11 @@ function assembleCluster(
       'CLUSTER_CERTIFICATE_FILE and CLUSTER_KEY_FILE go together',
       'CLUSTER_KEY_FILE /etc/fwknop/cluster.key;',
     )
+  if (values.CLUSTER_USERS === true && values.CLUSTER_SECRET_FILE === undefined)
+    return missing(
+      'CLUSTER_USERS needs CLUSTER_SECRET_FILE, under which users are sealed',
+      'CLUSTER_SECRET_FILE /etc/fwknop/cluster.secret;',
+    )
   return ok({
     ...address,
     node: node satisfies NodeName,
@@ -710,7 +718,22 @@ function assembleCluster(
     ...(values.CLUSTER_SECRET_FILE !== undefined && { secretFile: values.CLUSTER_SECRET_FILE }),
     ...(values.CLUSTER_CA_FILE !== undefined && { authoritiesFile: values.CLUSTER_CA_FILE }),
     ...(certificateFile !== undefined && keyFile !== undefined && { own: { certificateFile, keyFile } }),
+    ...assembleClusterUsers(given, notices),
   })
+}
+
+function assembleClusterUsers({ values, at }: GivenSettings, notices: Notice[]): Pick<ClusterConfig, 'users'> {
+  if (values.CLUSTER_USERS !== true) {
+    for (const name of ['CLUSTER_USERS_MAY', 'CLUSTER_COPY_AGE'] as const)
+      noEffect(name, 'CLUSTER_USERS is not Y', at, notices)
+    return {}
+  }
+  return {
+    users: {
+      may: [...new Set(values.CLUSTER_USERS_MAY ?? [])],
+      copyAge: values.CLUSTER_COPY_AGE === undefined ? DEFAULT_COPY_AGE : seconds(values.CLUSTER_COPY_AGE),
+    },
+  }
 }
 
 function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {

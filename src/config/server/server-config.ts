@@ -100,6 +100,16 @@ export function takenPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-gates`
 }
 
+/** The stanzas of the cluster as this node last had them, beside the replay store. */
+export function clusterCopyPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-cluster-users.conf`
+}
+
+/** What is known of that copy: its version, and when it was last the newest. */
+export function clusterCopyStatePath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-cluster-users`
+}
+
 /** The folder of the invitations of users, beside the replay store. */
 export function invitationsFolder({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-invitations`

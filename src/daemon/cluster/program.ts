@@ -109,9 +109,11 @@ class Desk {
     if (writes !== undefined && cluster !== undefined) {
       const key = recordKey(cluster, message)
       why =
-        message.type === 'put'
-          ? await writes.put({ key, value: message.sealed, ...(message.life && { life: message.life }) }, limit)
-          : await writes.remove(key, limit)
+        message.type === 'put' && message.isNew
+          ? await writes.create({ key, value: message.sealed }, limit)
+          : message.type === 'put'
+            ? await writes.put({ key, value: message.sealed, ...(message.life && { life: message.life }) }, limit)
+            : await writes.remove(key, limit)
     }
     this.#send({ type: 'written', number, ...(why !== undefined && { why: shown(why) }) })
   }

@@ -76,7 +76,11 @@ const toCluster = either(
   record({ type: literal('renew') }, { tls: etcdTls, login: etcdLogin }),
   record(
     { type: literal('put'), number, limit: time, kind: readKind, id: readId, sealed: readSealed },
-    { life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds) },
+    {
+      life: mapped(integer({ min: 1, max: 1_000_000_000 }), seconds),
+      /** Only if there is no record of this name. */
+      isNew: isTrue,
+    },
   ),
   record({ type: literal('remove'), number, limit: time, kind: readKind, id: readId }, {}),
   record(

@@ -1,7 +1,7 @@
 /**
  * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`,
  * and gets one line of JSON back. It can ask for what a signal does, that the files are read again; and for what only
- * takes away, that grants end: `{"ask":"revoke","word":"alice"}`.
+ * takes away, that grants end: `{"ask":"revoke","word":"alice"}`. In a cluster with shared users, it can change them.
  */
 import { chmodSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -13,12 +13,14 @@ import { judgeServerFile } from '../../system/server-file.ts'
 import { milliseconds } from '../../units.ts'
 import { clearForSocket } from './own-paths.ts'
 
-/** A request has a few bytes. A longer one is not from ghostport. */
-const LONGEST_REQUEST = 1024
+/** Characters. Stanzas of a cluster are the longest; only root may ask. */
+const LONGEST_REQUEST = 4 * 1024 * 1024
 /** How long a client may take to ask its question, and the server to answer it. */
 const QUESTION_TIME = milliseconds(2000)
 /** The same for an answer that has to wait: for a receiver to read many stanzas, or for iptables. */
 export const RELOAD_TIME = milliseconds(30_000)
+/** The same for a change that etcd has to take. */
+export const CHANGE_TIME = milliseconds(60_000)
 
 /** What is asked, and what belongs to it. Only the name has been checked. */
 export interface Request {
@@ -45,7 +47,7 @@ export async function serveControl(
       return
     }
     // Who asks decides how long to wait.
-    socket.setTimeout(RELOAD_TIME)
+    socket.setTimeout(CHANGE_TIME)
     ready(request, () => askerAt(socket)).then(
       (value) => socket.end(`${jsonLine(value)}\n`),
       () => socket.destroy(),

@@ -37,6 +37,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   cluster: [
     ...(['CLUSTER', 'CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
     ...(['CLUSTER_SECRET_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+    ...(['CLUSTER_USERS', 'CLUSTER_USERS_MAY', 'CLUSTER_COPY_AGE'] as const),
   ],
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],

@@ -8,7 +8,13 @@ import type { Clock } from '../../clock.ts'
 import type { ClusterSecret } from '../../cluster-record/seal.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import type { ClusterConfig } from '../../config/server/cluster-settings.ts'
-import { clusterPastPath, lastKnocksPath, takenPath } from '../../config/server/server-config.ts'
+import {
+  clusterCopyPath,
+  clusterCopyStatePath,
+  clusterPastPath,
+  lastKnocksPath,
+  takenPath,
+} from '../../config/server/server-config.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
@@ -20,6 +26,7 @@ import { captureDescriptor } from '../link/receiver-start.ts'
 import { resolverBySocket, systemResolver } from './admission/ask-resolver.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
 import type { Records } from './cluster-process/records.ts'
+import type { ClusterUsers } from './cluster-users/cluster-users.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import type { EventRing } from './console/event-ring.ts'
 import type { OwnProgram } from './console/own-command.ts'
@@ -233,7 +240,7 @@ async function startCapture(
 
 type Stores = Pick<
   WardenParts,
-  'cluster' | 'gates' | 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'
+  'cluster' | 'clusterUsers' | 'gates' | 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'
 >
 
 /** The replay store and the firewall. */
@@ -264,7 +271,18 @@ async function openStores(start: Start): Promise<Result<Stores>> {
   const cluster = await startCluster(start)
   if (!cluster.ok) return cluster
   const gates = await openGates(start, cluster.value)
-  return ok({ cluster: cluster.value, gates, configurations, replays: replays.value, firewall, lock, lastKnocks, host })
+  const clusterUsers = await openClusterUsers(start, cluster.value)
+  return ok({
+    cluster: cluster.value,
+    clusterUsers,
+    gates,
+    configurations,
+    replays: replays.value,
+    firewall,
+    lock,
+    lastKnocks,
+    host,
+  })
 }
 
 /** Where there is no cluster, nothing is loaded. */
@@ -315,6 +333,21 @@ async function openRecords(config: ClusterConfig, secret: ClusterSecret, log: Lo
   return new Records({ sealer: recordSealer(config.cluster, secret), log, limit: config.timeout })
 }
 
+async function openClusterUsers(
+  { configuration: { server }, log, undo }: Start,
+  cluster: Cluster | undefined,
+): Promise<ClusterUsers | undefined> {
+  const config = server.cluster?.users
+  const records = cluster?.records
+  if (config === undefined || records === undefined) return undefined
+  const { ClusterUsers } = await import('./cluster-users/cluster-users.ts')
+  const { CopyFile } = await import('./cluster-users/copy-file.ts')
+  const copy = new CopyFile(clusterCopyPath(server), clusterCopyStatePath(server))
+  const users = new ClusterUsers({ records, copy, node: server.cluster?.node ?? '', copyAge: config.copyAge, log })
+  undo.add(() => users.close())
+  return users
+}
+
 /** For a dry run: they answer like the real ones, and nothing outside of this process knows of them. */
 function memoryStores({ configuration, source, log, undo }: Start): Stores {
   const { policy, server } = configuration
@@ -342,6 +375,7 @@ async function publish(start: Start, warden: Warden): Promise<Result<Published>>
     reload: (_, asker) => warden.reloadAnswer(asker()),
     uses: async () => warden.uses(),
     revoke: ({ word }, asker) => warden.revoke(word, asker()),
+    ...(await warden.clusterUsersAnswers()),
   })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())

@@ -10,6 +10,7 @@ import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
 import type { ClusterStatus } from './cluster-process/cluster.ts'
+import type { ClusterUsersStatus } from './cluster-users/cluster-users.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
 import type { FanOutStatus } from './gates/origin.ts'
 import type { ConditionStatus } from './interface-watch/interface-watch.ts'
@@ -50,6 +51,8 @@ export interface Status {
   readonly cluster?: ClusterStatus
   /** What knocks here have opened at other nodes (GATES), as far as these have said. Absent: there is nothing. */
   readonly gates?: readonly FanOutStatus[]
+  /** Only with CLUSTER_USERS. */
+  readonly clusterUsers?: ClusterUsersStatus
   /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
   /** What is wrong with the interfaces of PCAP_INTF. */
@@ -88,6 +91,7 @@ export interface StatusSources {
   readonly commands?: CommandStatus | undefined
   readonly cluster?: ClusterStatus | undefined
   readonly gates?: readonly FanOutStatus[] | undefined
+  readonly clusterUsers?: ClusterUsersStatus | undefined
   readonly warnings: readonly Finding[]
   readonly interfaces: Status['interfaces']
   readonly counters: JournalCounters
@@ -114,6 +118,7 @@ export function describeStatus(from: StatusSources): Status {
     ...(from.commands !== undefined && { commands: from.commands }),
     ...(from.cluster !== undefined && { cluster: from.cluster }),
     ...(from.gates !== undefined && from.gates.length > 0 && { gates: from.gates.slice(-GATES_SHOWN) }),
+    ...(from.clusterUsers !== undefined && { clusterUsers: from.clusterUsers }),
     warnings: from.warnings,
     interfaces: from.interfaces,
     counters: from.counters,

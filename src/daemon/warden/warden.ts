@@ -10,6 +10,7 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
+import type { StanzaName } from '../../access/stanza-name.ts'
 import { askerActor } from '../../audit-log/asker-actor.ts'
 import type { AuditActor } from '../../audit-log/entry.ts'
 import { type Clock, monotonic } from '../../clock.ts'
@@ -28,8 +29,10 @@ import { ownAddresses } from './admission/own-addresses.ts'
 import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
 import { readClusterSecrets } from './cluster-process/secrets.ts'
+import type { ClusterUsers } from './cluster-users/cluster-users.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import type { DeskParts } from './console/desk.ts'
+import type { Answer } from './control.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { OwnHands } from './gates/gate.ts'
@@ -69,6 +72,8 @@ export interface WardenParts {
   readonly cluster?: Cluster | undefined
   /** What nodes open for each other. Absent: nothing. */
   readonly gates?: ((own: OwnHands) => Gates) | undefined
+  /** CLUSTER_USERS. Absent: no stanza is shared. */
+  readonly clusterUsers?: ClusterUsers | undefined
   readonly host: HostWatch
   readonly resolve: AskResolver
   readonly manager: ServiceManager
@@ -191,6 +196,7 @@ export class Warden {
         replays: parts.replays,
       },
       ...{ resolve: parts.resolve, ownAddresses, cluster: parts.cluster },
+      clusterCopyOld: () => parts.clusterUsers?.copyOld(),
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
@@ -235,6 +241,26 @@ export class Warden {
     this.#health.begin()
     this.#watchdog.begin()
     void this.#revocation.finishEarlier()
+    this.#parts.clusterUsers?.begin(({ node }, ended) => this.#takeClusterUsers(node, ended))
+  }
+
+  /** What the control socket answers about users of the cluster. Empty without CLUSTER_USERS. */
+  async clusterUsersAnswers(): Promise<{ readonly [ask: string]: Answer }> {
+    const { clusterUsers } = this.#parts
+    if (clusterUsers === undefined) return {}
+    return (await import('./cluster-users/answers.ts')).clusterUsersAnswers(clusterUsers)
+  }
+
+  /** Other nodes changed users. What removed and disabled users have ends here too. @returns why it is not in force. */
+  async #takeClusterUsers(node: string, ended: readonly StanzaName[]): Promise<string | undefined> {
+    const by = { via: 'server', name: `cluster: ${node}` } as const
+    const failure = await this.#reloadFor(by)
+    if (failure !== undefined)
+      return `${failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `}${failure.detail}`
+    // It may have been the end of an earlier reload.
+    for (let i = 0; i < 3 && this.#parts.configurations.isPending; i++) await this.#dispatch.nextReload()
+    for (const name of ended) await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by)
+    return undefined
   }
 
   /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */
@@ -277,14 +303,20 @@ export class Warden {
    */
   async reloadAnswer(asker: Asker, by = askerActor(asker)): Promise<ReloadAnswer> {
     this.#parts.log.write('info', 'control', { asked: 'reload', ...askerFields(asker) })
+    const failure = await this.#reloadFor(by)
+    if (failure === undefined) return { taken: true, stanzas: this.#parts.configurations.active.policy.stanzas.length }
+    const { code, detail, at } = failure
+    return { taken: false, code, detail, ...(at !== undefined && { at }) }
+  }
+
+  /** @returns once the new configuration is in force, or why it is not. */
+  async #reloadFor(by: AuditActor): Promise<Failure | undefined> {
     this.#reloadBy = by
     const settled = this.#dispatch.nextReload()
     this.reload()
     const failure = await settled
     if (failure !== undefined) this.#reloadBy = undefined
-    if (failure === undefined) return { taken: true, stanzas: this.#parts.configurations.active.policy.stanzas.length }
-    const { code, detail, at } = failure
-    return { taken: false, code, detail, ...(at !== undefined && { at }) }
+    return failure
   }
 
   async #recordReload(before: Configuration, after: Configuration): Promise<void> {
@@ -363,6 +395,7 @@ export class Warden {
     this.#interfaces.close()
     await receiver.stop()
     this.#parts.cluster?.stop()
+    this.#parts.clusterUsers?.close()
     await this.#admission.close()
     await this.#gates?.close()
     await commands.stop()
@@ -426,6 +459,7 @@ export class Warden {
       commands: commands.status(),
       cluster: this.#parts.cluster?.status(),
       gates: this.#gates?.status(),
+      clusterUsers: this.#parts.clusterUsers?.status(policy.stanzas.filter(({ ofCluster }) => ofCluster).length),
       warnings: await host.current(),
       interfaces: this.#interfaces.current(),
       counters: this.#journal.counters(),

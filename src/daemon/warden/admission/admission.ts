@@ -72,6 +72,8 @@ export interface AdmissionParts {
   readonly resolve: AskResolver
   /** Absent: this server shares used packets with no other. */
   readonly cluster?: Pick<Cluster, 'claim'> | undefined
+  /** Why stanzas of the cluster grant nothing now. */
+  readonly clusterCopyOld?: (() => string | undefined) | undefined
   /** Whether the GnuPG process vouches for this. */
   readonly isAttested?: (attested: Attested, attestation: Attestation) => boolean
   /** The terms for knocks that arrive now. */
@@ -248,8 +250,9 @@ export class Admission {
   #judging({ policy, index }: Terms): Judging {
     const { firewall, closeOwn, commands, replays, ownAddresses, clock, isAttested, cluster } = this.#parts
     const isInCluster = cluster !== undefined
+    const clusterCopyOld = this.#parts.clusterCopyOld?.()
     return {
-      ...{ policy, index, firewall, closeOwn, commands, clock, ownAddresses, isAttested, isInCluster },
+      ...{ policy, index, firewall, closeOwn, commands, clock, ownAddresses, isAttested, isInCluster, clusterCopyOld },
       replays: replays ?? FORGETFUL,
     }
   }

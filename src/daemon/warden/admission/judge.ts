@@ -40,6 +40,8 @@ export interface Judging {
   readonly isAttested?: ((attested: Attested, attestation: Attestation) => boolean) | undefined
   /** A packet that is new here must be new in the whole cluster: its verdict then has `askCluster`. */
   readonly isInCluster?: boolean
+  /** Why stanzas of the cluster grant nothing now. */
+  readonly clusterCopyOld?: string | undefined
   /** The addresses of this host now. Called if a knock may lead to another host. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
 }
@@ -169,7 +171,7 @@ interface Learned {
 function decideAbout(
   knock: Knock,
   candidates: readonly Stanza[],
-  { policy, ownAddresses }: Judging,
+  { policy, ownAddresses, clusterCopyOld }: Judging,
   now: UnixSeconds,
   { resolvedTarget, clusterSilence }: Learned = {},
 ): Verdict {
@@ -179,6 +181,7 @@ function decideAbout(
     ...(leadsOn && { ownAddresses: ownAddresses() }),
     ...(resolvedTarget !== undefined && { resolvedTarget }),
     ...(clusterSilence !== undefined && { clusterSilence }),
+    ...(clusterCopyOld !== undefined && { clusterCopyOld }),
   }
   return decide(policy, candidates, request, now)
 }

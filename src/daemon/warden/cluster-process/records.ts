@@ -91,6 +91,15 @@ export class Records {
     }))
   }
 
+  /**
+   * Never rejects. Writes a record that stays, and only if there is none of this name: of several nodes, one is first.
+   * @returns why it may not be written. It may be all the same: what is listened to tells.
+   */
+  create(name: RecordName, value: unknown): Promise<string | undefined> {
+    const sealed = this.#parts.sealer.seal(name, encodeText(jsonLine(value)))
+    return this.#write((number, limit) => ({ type: 'put', number, limit, sealed, ...name, isNew: true }))
+  }
+
   /** Never rejects. @returns why it may still be there. */
   remove(name: RecordName): Promise<string | undefined> {
     return this.#write((number, limit) => ({ type: 'remove', number, limit, ...name }))

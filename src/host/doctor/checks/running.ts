@@ -51,6 +51,23 @@ export const running = defineCheck({
           evidence: [`${found.status.cluster.why ?? 'no reason given'}, since ${found.status.cluster.since}`],
           cure: { advice: 'look at etcd, and at the way to it: docs/CLUSTER.md has a table of failures' },
         })
+      const { clusterUsers: users } = found.status
+      if (users?.inSync === false)
+        findings.push({
+          severity: 'error',
+          text: users.outdated
+            ? 'the copy of the cluster’s users is too old: their knocks are refused'
+            : 'the users of the cluster are not as etcd has them',
+          evidence: [`version ${users.version}, ${users.age ?? 'an unknown number of'} s old: ${users.why ?? ''}`],
+          cure: { advice: 'docs/CLUSTER.md, “Users of the cluster”, has a table of failures' },
+        })
+      if (users !== undefined && users.leftOut > 0)
+        findings.push({
+          severity: 'warning',
+          text: 'this node leaves out stanzas of the cluster',
+          evidence: [`${users.leftOut} of ${users.stanzas}`],
+          cure: { advice: 'read why: ghostport check' },
+        })
       return judged(findings, `process ${warden} receives packets since ${startedAt}`)
     }),
 })

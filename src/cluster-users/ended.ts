@@ -1,0 +1,33 @@
+/** Which users lose what they have, from one state of the cluster’s stanzas to the next. Pure. */
+import type { StanzaName } from '../access/stanza-name.ts'
+import { sameNameKey } from '../access/stanza-name.ts'
+import { judgeClusterStanza, stanzaTexts } from '../config/access/cluster-blocks.ts'
+import { marksOf } from '../config/access/edit-stanza.ts'
+
+interface Found {
+  readonly name: StanzaName
+  readonly isDisabled: boolean
+}
+
+/**
+ * @param before, after texts of copies.
+ * @returns the names of stanzas that were removed or disabled: their grants end.
+ */
+export function endedUsers(before: string, after: string): readonly StanzaName[] {
+  const now = usersOf(after)
+  return [...usersOf(before)].flatMap(([key, { name, isDisabled }]) => {
+    const left = now.get(key)
+    return left === undefined || (left.isDisabled && !isDisabled) ? [name] : []
+  })
+}
+
+function usersOf(text: string): ReadonlyMap<string, Found> {
+  return new Map(
+    stanzaTexts(text).flatMap(({ text: stanza }) => {
+      const name = judgeClusterStanza(stanza)
+      if (!name.ok) return []
+      const { isDisabled } = marksOf(stanza.split('\n'))
+      return [[sameNameKey(name.value), { name: name.value, isDisabled }] as const]
+    }),
+  )
+}

@@ -1,0 +1,338 @@
+/**
+ * Nodes that share their users: a change at one counts at all, and none goes back. Real etcd, real daemons, real
+ * kernels; cut cables, a restored backup, records that somebody changed.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ClusterUsersStatus } from '../../src/daemon/warden/cluster-users/cluster-users.ts'
+import { askControl } from '../../src/daemon/warden/control.ts'
+import type { Status } from '../../src/daemon/warden/status.ts'
+import { CLIENT, ClusterLab, type ClusterNode } from '../support/cluster-lab.ts'
+import { ghostportCommand, type LogEvent, sendPacket, stanza, type TestKeys } from '../support/daemon.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+const OWNER = { key: 'the key of the owner', hmac: 'and the other key of the owner' }
+const OWN = stanza(
+  ['NAME owner', 'OPEN_PORTS tcp/22', 'CLUSTER_REQUIRED N', 'FW_ACCESS_TIMEOUT 60', 'MAX_FW_TIMEOUT 60'],
+  OWNER,
+)
+const SETTINGS = ['CLUSTER_TIMEOUT 1500', 'CLUSTER_USERS Y']
+/** For a host that is five times slower. */
+const PATIENCE = 30_000
+
+describe('users of a cluster', { skip: netnsUnavailable() }, () => {
+  let lab: ClusterLab
+  before(async () => {
+    lab = await ClusterLab.create({ nodes: 2, secret: true, settings: { access: OWN, server: SETTINGS } })
+    await inSync()
+  })
+  afterEach(async () => {
+    lab.heal()
+  })
+  after(async () => await lab?.[Symbol.asyncDispose]())
+
+  const node = (i: number): ClusterNode => lab.nodes[i] as ClusterNode
+  async function statusOf({ daemon }: ClusterNode): Promise<Status> {
+    const status = await askControl(daemon.path('state/control.sock'), 'status')
+    assert.ok(status.ok, JSON.stringify(status))
+    return status.value as Status
+  }
+  const usersOf = async (at: ClusterNode): Promise<ClusterUsersStatus> =>
+    (await statusOf(at)).clusterUsers ?? assert.fail('no users of the cluster')
+
+  async function waitFor(what: string, is: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + PATIENCE
+    while (!(await is())) {
+      assert.ok(
+        performance.now() < deadline,
+        `${what}\n${lab.nodes.map(({ daemon }) => daemon.program.output).join('\n')}`,
+      )
+      await delay(50)
+    }
+  }
+  async function inSync(): Promise<void> {
+    await waitFor('all nodes have the newest users', async () => {
+      const all = await Promise.all(lab.nodes.map(statusOf))
+      const version = Math.max(...all.map(({ clusterUsers }) => clusterUsers?.version ?? -1))
+      return all.every(({ clusterUsers, cluster }) => {
+        return cluster?.usable && clusterUsers?.inSync && clusterUsers.version === version
+      })
+    })
+  }
+
+  function ghostport(at: ClusterNode, ...words: readonly string[]) {
+    const files = ['-c', at.daemon.path('fwknopd.conf'), '-a', at.daemon.path('access.conf')]
+    return at.host.run(ghostportCommand(...words, ...files))
+  }
+  function user(at: ClusterNode, ...words: readonly string[]) {
+    return ghostport(at, 'user', ...words)
+  }
+  function did(at: ClusterNode, ...words: readonly string[]): string {
+    const { status, stdout, stderr } = user(at, ...words)
+    assert.equal(status, 0, `${words.join(' ')}: ${stdout}${stderr}\n${at.daemon.program.output}`)
+    return stdout
+  }
+  function refused(at: ClusterNode, ...words: readonly string[]): string {
+    const { status, stderr } = user(at, ...words)
+    assert.notEqual(status, 0, words.join(' '))
+    return stderr
+  }
+  function add(at: ClusterNode, name: string, ...words: readonly string[]): TestKeys {
+    const said = did(at, 'add', name, '--show-secrets', '--json', '--server', '10.9.0.21', ...words)
+    const { profile } = JSON.parse(said) as { profile: string }
+    const [key, hmac] = ['key', 'hmac'].map((part) => {
+      const [, text = assert.fail(said)] = new RegExp(`[?&]${part}=([^&]+)`).exec(profile) ?? []
+      return Buffer.from(text, 'base64url').toString('base64')
+    })
+    return { key: key ?? '', hmac: hmac ?? '' }
+  }
+  function packet({ key, hmac }: TestKeys, isBase64 = true): string {
+    const secrets = isBase64
+      ? ['--key-base64-rijndael', key, '--key-base64-hmac', hmac ?? '']
+      : ['--key-rijndael', key, '--key-hmac', hmac ?? '']
+    const words = ['--no-rc-file', '-D', '10.9.0.21', '-a', CLIENT, '-A', 'tcp/22', '--test', '--verbose']
+    const made = lab.client.host.must(ghostportCommand('knock', ...words, ...secrets))
+    const text = /[A-Za-z0-9+/]{140,}/.exec(made)?.[0]
+    assert.ok(text, made)
+    return text
+  }
+  async function knock(at: ClusterNode, keys: TestKeys, isBase64 = true): Promise<LogEvent> {
+    const text = packet(keys, isBase64)
+    return await at.daemon.verdictAfter(() => sendPacket(lab.client.host, at.address, text))
+  }
+  const codeOf = ({ verdict, code }: LogEvent): unknown => (verdict === 'granted' ? 'granted' : code)
+  const audit = ({ daemon }: ClusterNode): string => readFileSync(daemon.path('state/audit.log'), 'utf8')
+  const copyOf = ({ daemon }: ClusterNode): string =>
+    readFileSync(daemon.path('state/replay.db-cluster-users.conf'), 'utf8')
+  const member = () => lab.members[0] ?? assert.fail()
+
+  it('who is added at one node opens doors at the other, and who is disabled there is out everywhere', async () => {
+    const ada = add(node(0), 'ada', '--open', 'tcp/22', '--time', '60')
+    await inSync()
+    assert.equal(codeOf(await knock(node(1), ada)), 'granted')
+    assert.equal(await lab.client.host.tcp(node(1).address, 22), 'ssh at node-2')
+    assert.match(audit(node(1)), /"via":"server","name":"cluster: node-1"/)
+    assert.ok(!audit(node(0)).includes(ada.key) && !audit(node(1)).includes(ada.key))
+    // etcd has none of it.
+    assert.ok(!member().etcdctl('get', '--prefix', '', '-w', 'json').stdout.includes('ada'))
+    assert.equal(codeOf(await knock(node(0), ada)), 'granted')
+    did(node(1), 'disable', 'ada')
+    await inSync()
+    await waitFor('the grants of ada end at each node', async () => {
+      const all = await Promise.all(lab.nodes.map(statusOf))
+      return all.every(({ grants }) => grants?.every(({ name }) => name !== 'ada'))
+    })
+    assert.equal(codeOf(await knock(node(0), ada)), 'ACCESS_EXPIRED')
+    did(node(0), 'enable', 'ada')
+    await inSync()
+    assert.equal(codeOf(await knock(node(1), ada)), 'granted')
+    did(node(0), 'remove', 'ada')
+    await inSync()
+    assert.notEqual(codeOf(await knock(node(1), ada)), 'granted')
+  })
+
+  it('local users stay of their node, and go before those of the cluster', async () => {
+    add(node(0), 'bob', '--open', 'tcp/22')
+    await inSync()
+    const own = add(node(1), 'Bob', '--local', '--open', 'tcp/22')
+    assert.equal(codeOf(await knock(node(1), own)), 'granted')
+    assert.notEqual(codeOf(await knock(node(0), own)), 'granted')
+    assert.equal((await usersOf(node(1))).leftOut, 1)
+    const { users } = JSON.parse(did(node(1), 'list', '--json')) as {
+      users: { name: string; from: string; state: string }[]
+    }
+    assert.deepEqual(
+      users.map(({ name, from, state }) => `${name} ${from} ${state}`),
+      ['owner local active', 'Bob local active', 'bob cluster left out'],
+    )
+    assert.match(ghostport(node(1), 'check').stderr, /bob of the cluster is left out at this node/)
+    did(node(1), 'remove', 'Bob', '--local')
+    assert.equal((await usersOf(node(1))).leftOut, 0)
+    // One user of access.conf becomes one of the cluster.
+    const carol = add(node(1), 'carol', '--local', '--open', 'tcp/22')
+    assert.match(refused(node(0), 'publish', 'carol'), /carol/)
+    did(node(1), 'publish', 'carol')
+    assert.ok(!readFileSync(node(1).daemon.path('access.conf'), 'utf8').includes('carol'))
+    await inSync()
+    assert.equal(codeOf(await knock(node(0), carol)), 'granted')
+    assert.match(refused(node(0), 'add', 'fleet', '--nodes', 'a', '--open', 'tcp/22'), /./)
+  })
+
+  it('two changes at once at two nodes are both made, and of the same user one', async () => {
+    const run = (at: ClusterNode, ...words: string[]) =>
+      at.host.start(
+        ghostportCommand('user', ...words, '-c', at.daemon.path('fwknopd.conf'), '-a', at.daemon.path('access.conf')),
+      )
+    const both = lab.nodes.map((at) =>
+      run(at, 'add', `x-${at.name}`, '--open', 'tcp/22', '--json', '--profile-file', at.daemon.path('x')),
+    )
+    await Promise.all(both.map(async (program) => await program.end()))
+    await inSync()
+    for (const at of lab.nodes) for (const name of ['x-node-1', 'x-node-2']) assert.ok(copyOf(at).includes(name), name)
+    assert.equal(copyOf(node(0)), copyOf(node(1)))
+    const same = lab.nodes.map((at) =>
+      run(at, 'add', 'same', '--open', 'tcp/22', '--json', '--profile-file', at.daemon.path('y')),
+    )
+    await Promise.all(same.map(async (program) => await program.end()))
+    await inSync()
+    assert.equal(copyOf(node(0)).split('NAME                same').length, 2)
+    assert.equal(copyOf(node(0)), copyOf(node(1)))
+  })
+
+  it('a node that is cut off goes on with its copy, also after a restart, changes nothing, and catches up', async () => {
+    const dora = add(node(0), 'dora', '--open', 'tcp/22')
+    await inSync()
+    const text = copyOf(node(1)).replace(/(NAME +dora\n)/, '$1CLUSTER_REQUIRED    N\n')
+    assert.ok(text.includes('CLUSTER_REQUIRED'))
+    lab.apart([node(1)], lab.members)
+    await waitFor('node-2 is cut off', async () => !(await usersOf(node(1))).inSync)
+    assert.match(refused(node(1), 'disable', 'dora'), /cannot be changed now/)
+    await node(1).daemon.restart()
+    const { version, stanzas, age } = await usersOf(node(1))
+    assert.equal(version, (await usersOf(node(0))).version)
+    assert.ok(stanzas > 0 && age !== null)
+    // Known, but the cluster cannot say whether the packet is new.
+    assert.equal(codeOf(await knock(node(1), dora)), 'CLUSTER_UNREACHABLE')
+    did(node(0), 'disable', 'dora')
+    lab.heal()
+    await inSync()
+    assert.equal(codeOf(await knock(node(1), dora)), 'ACCESS_EXPIRED')
+  })
+
+  it('a copy that is too old grants nothing, and the node’s own users get in', async () => {
+    const emil = add(node(0), 'emil', '--open', 'tcp/22')
+    await inSync()
+    await node(1).daemon.stop()
+    lab.apart([node(1)], lab.members)
+    writeFileSync(node(1).daemon.path('state/replay.db-cluster-users'), '{"syncedAt":1764000000}\n', { mode: 0o600 })
+    await node(1).daemon.again()
+    await node(1).daemon.until(({ code }) => code === 'CLUSTER_USERS_OUTDATED')
+    assert.ok((await usersOf(node(1))).outdated)
+    assert.equal(codeOf(await knock(node(1), emil)), 'CLUSTER_USERS_OUTDATED')
+    assert.equal(codeOf(await knock(node(1), OWNER, false)), 'granted')
+    lab.heal()
+    await inSync()
+    assert.ok(!(await usersOf(node(1))).outdated)
+    assert.equal(codeOf(await knock(node(1), emil)), 'granted')
+  })
+
+  it('an older state of etcd is not taken, and an administrator decides which copy counts', async () => {
+    add(node(0), 'first', '--open', 'tcp/22')
+    await inSync()
+    const backup = join(member().folder, 'backup')
+    assert.equal(member().etcdctl('snapshot', 'save', backup).status, 0)
+    const second = add(node(0), 'second', '--open', 'tcp/22')
+    await inSync()
+    const { version } = await usersOf(node(0))
+    await member().kill()
+    rmSync(join(member().folder, 'data'), { recursive: true })
+    member().host.must(
+      [
+        'etcdctl',
+        'snapshot',
+        'restore',
+        backup,
+        '--data-dir',
+        join(member().folder, 'data'),
+        '--name',
+        'm1',
+        '--initial-cluster',
+        'm1=http://10.9.0.11:2380',
+        '--initial-cluster-token',
+        'lab',
+        '--initial-advertise-peer-urls',
+        'http://10.9.0.11:2380',
+      ],
+      { env: { ETCDCTL_API: '3' } },
+    )
+    member().start()
+    await member().ready()
+    for (const at of lab.nodes) await at.daemon.until(({ code }) => code === 'CLUSTER_USERS_WENT_BACK')
+    for (const at of lab.nodes) {
+      assert.equal((await usersOf(at)).version, version)
+      assert.match((await usersOf(at)).why ?? '', /etcd was put back/)
+      assert.ok(copyOf(at).includes('second'))
+    }
+    // Also a node that was off meanwhile.
+    await node(1).daemon.restart()
+    await node(1).daemon.until(({ code }) => code === 'CLUSTER_USERS_WENT_BACK')
+    assert.match(refused(node(0), 'disable', 'first'), /etcd was put back/)
+    did(node(0), 'publish', '--copy')
+    await inSync()
+    assert.equal((await usersOf(node(1))).version, version + 1)
+    assert.ok(copyOf(node(1)).includes('second'))
+    did(node(1), 'disable', 'first')
+    assert.equal(member().etcdctl('del', 'ghostport/front/closed-until').status, 0)
+    await inSync()
+    for (const { daemon } of lab.nodes) await daemon.restart()
+    await inSync()
+    assert.equal(codeOf(await knock(node(0), second)), 'granted')
+  })
+
+  it('a record that is changed, or put in the place of another, is not taken', async () => {
+    add(node(0), 'good', '--open', 'tcp/22')
+    await inSync()
+    const { version } = await usersOf(node(0))
+    const keys = member()
+      .etcdctl('get', '--prefix', 'ghostport/front/records/users/', '--keys-only')
+      .stdout.trim()
+      .split(/\s+/)
+    const roster = keys.find((key) => key.endsWith(`roster/${version}`)) ?? assert.fail(keys.join())
+    const [page = assert.fail()] = keys.filter((key) => key.includes('/page/'))
+    const before = copyOf(node(0))
+    const move = (from: string, to: string): void => {
+      const moved = ['sh', '-c', `etcdctl get "${from}" --print-value-only | head -c -1 | etcdctl put "${to}"`]
+      member().host.must(moved, { env: { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: 'http://127.0.0.1:2379' } })
+    }
+    move(roster, roster.replace(/\d+$/, `${version + 1}`))
+    move(roster, page)
+    await node(0).daemon.until(
+      ({ event, detail }) => event === 'cluster records' && /cannot be opened/.test(`${detail}`),
+    )
+    for (const at of lab.nodes) {
+      assert.equal((await usersOf(at)).version, version)
+      assert.equal(copyOf(at), before)
+    }
+    // What is gone from etcd stays here.
+    assert.equal(member().etcdctl('del', '--prefix', 'ghostport/front/records/users/').status, 0)
+    await node(1).daemon.until(
+      ({ code, detail }) => code === 'CLUSTER_USERS_WENT_BACK' && /no users any more/.test(`${detail}`),
+    )
+    assert.equal(copyOf(node(1)), before)
+    did(node(0), 'publish', '--copy')
+    await inSync()
+    assert.equal((await usersOf(node(1))).version, version + 1)
+  })
+
+  it('2 000 users are listed and read again, and a change of one is small', async () => {
+    const many = Array.from({ length: 2000 }, (_, i) =>
+      stanza([`NAME many-${i}`, 'OPEN_PORTS tcp/22'], {
+        key: `the key of user ${i}`,
+        hmac: `the other key of user ${i}`,
+      }),
+    )
+    writeFileSync(node(0).daemon.path('access.conf'), `${OWN}\n${many.join('\n')}`, { mode: 0o600 })
+    did(node(0), 'publish', 'many-0')
+    const said = did(node(0), 'publish', '--all')
+    assert.ok(said !== undefined)
+    await inSync()
+    assert.ok((await usersOf(node(1))).stanzas >= 2001)
+    assert.equal(
+      codeOf(await knock(node(1), { key: 'the key of user 1999', hmac: 'the other key of user 1999' }, false)),
+      'granted',
+    )
+    did(node(1), 'disable', 'many-7')
+    await inSync()
+    assert.equal(
+      codeOf(await knock(node(0), { key: 'the key of user 7', hmac: 'the other key of user 7' }, false)),
+      'ACCESS_EXPIRED',
+    )
+    const { users } = JSON.parse(did(node(1), 'list', '--json')) as { users: unknown[] }
+    assert.ok(users.length > 2000)
+    // The owner's stanza went with them: each node may have all its users from the cluster.
+    assert.equal(codeOf(await knock(node(1), OWNER, false)), 'granted')
+  })
+})
