@@ -102,7 +102,7 @@ describe('the Debian packages', { skip }, () => {
 
       it('has each program that another one starts', () => {
         const daemons = paths().flatMap((path) => /dist\/daemon\/(.+)/.exec(path)?.[1] ?? [])
-        const all = ['cluster.js', 'executor.js', 'gnupg.js', 'prober.js', 'receiver.js', 'sender.js']
+        const all = ['cluster.js', 'errand.js', 'executor.js', 'gnupg.js', 'prober.js', 'receiver.js', 'sender.js']
         assert.deepEqual(daemons.sort(), name === 'ghostport' ? all : [])
       })
 
