@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user node cluster invite audit serve gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user node cluster invite audit serve gate gateway console check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -73,6 +73,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --helper-socket --foreground -f --verbose -v --help -h'
       paths='--config-file -c --access-file -a --pcap-file --receiver-socket --helper-socket'
       values='--interface -i --packet-limit -C'
+      ;;
+    gate)
+      options='--config-file -c --access-file -a --helper-socket --help -h'
+      paths='--config-file -c --access-file -a --helper-socket'
+      values=''
       ;;
     gateway)
       options='--config -c --profile --target --stdin --json --check --help -h'

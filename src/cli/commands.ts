@@ -21,6 +21,10 @@ export const commands: CommandTable = {
   invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   audit: { summary: 'show who changed what, or prove that nobody touched that log', load: () => import('./audit.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
+  gate: {
+    summary: 'run a server that captures nothing, and opens what other nodes grant',
+    load: () => import('./gate.ts'),
+  },
   gateway: { summary: 'run the gateway: it lets a browser knock', load: () => import('./gateway.ts') },
   console: {
     summary: 'run the console: grants, events and users of the server in a browser',

@@ -83,10 +83,11 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     const { flushFirewall } = await import('./server/flush-firewall.ts')
     return flushFirewall(source, terminal)
   }
-  return serve(source, { dryRun: given['dry-run'] > 0, ...sockets }, terminal)
+  return runServe(source, { dryRun: given['dry-run'] > 0, ...sockets }, terminal)
 }
 
-async function serve(
+/** Runs it until it is stopped. */
+export async function runServe(
   source: ConfigSource,
   start: NonNullable<ServerRun['start']>,
   terminal: Terminal,

@@ -54,7 +54,7 @@ function describe(status: Status, style: Style): readonly Line[] {
   const { counters, grants } = status
   const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
   return [
-    line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}${status.guard === 'owned' ? ' (no other program can change its table)' : ''}, ${count(status.stanzas, 'stanza')}`,
+    line`${describeReception(status, style)} since ${status.startedAt}, firewall ${status.firewall}${status.guard === 'owned' ? ' (no other program can change its table)' : ''}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before they were read`,
     ...(counters.ways === undefined
       ? []
@@ -94,6 +94,11 @@ function describe(status: Status, style: Style): readonly Line[] {
         return line`  ${String(time)}  ${String(source)}${whose}  ${what}`
       }),
   ]
+}
+
+function describeReception({ capturing, gate }: Status, style: Style): Line {
+  if (gate) return style.good('a gate, which captures nothing,')
+  return capturing ? style.good('receiving') : style.bad('not receiving')
 }
 
 /** A grant keeps the number of its stanza, which may be another stanza's by now: a reader has to know that. */

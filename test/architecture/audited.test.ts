@@ -76,7 +76,8 @@ const kinds: Readonly<Record<'changes' | 'looks' | 'of the client' | 'is the ser
   ],
   'of the client': ['knock', 'ssh', 'proxy', 'exec', 'keygen', 'client', 'ui'],
   // The gateway has users of a form. They are on another host, and can do nothing that their stanza does not allow.
-  'is the server': ['gateway'],
+  // A gate is “serve” with one setting.
+  'is the server': ['gateway', 'gate'],
 }
 
 const changers = Object.values(sources).flatMap(({ changes }) => changes)

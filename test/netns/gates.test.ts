@@ -124,6 +124,34 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     await node(3).daemon.again()
   })
 
+  it('opens at “ghostport gate”, which has no receiver and captures nothing', async () => {
+    const { daemon, host, address } = node(2)
+    await daemon.stop()
+    const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+    const gate = host.start(ghostportCommand('gate', ...files))
+    await gate.says(/"event":"ready"/)
+    assert.match(gate.output, /"event":"ready".*"capture":"","ports":\[\]/)
+    await eventually(
+      () => recordsOf(node(2))?.following === true,
+      () => gate.output,
+    )
+    const { gate: isGate, capturing, receiver } = daemon.status()
+    assert.deepEqual([isGate, capturing, receiver], [true, false, null])
+    knockAt(node(1))
+    await reaches(node(2), 'open')
+    revoke(node(3))
+    await reaches(node(2), 'timeout')
+    // It is no server of knocks.
+    const before = gate.output.length
+    knock(lab.client.host, address, '-a', CLIENT, '-A', 'tcp/22')
+    process.kill(gate.pid, 'SIGHUP')
+    await gate.says(/"event":"reload"/)
+    assert.doesNotMatch(gate.output.slice(before), /"verdict"|"error"/)
+    await reaches(node(2), 'timeout')
+    await gate.stop()
+    await daemon.again()
+  })
+
   it('opens at a gate by its own policy only', async () => {
     const { daemon } = node(3)
     const before = { access: ACCESS, server: serverLines(3) }

@@ -197,7 +197,7 @@ function assembleLines({ values, at, dialect, verbose = 0 }: GivenSettings, noti
   }
 }
 
-type CaptureWord = 'packet' | 'udp' | 'tcp'
+type CaptureWord = 'packet' | 'udp' | 'tcp' | 'none'
 
 function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<readonly CaptureConfig[], ConfigFailure> {
   const { values, at } = given
@@ -213,6 +213,7 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   const words = chosenCaptures(given)
   if (!words.ok) return words
   const has = (word: CaptureWord): boolean => words.value.includes(word)
+  if (has('none')) return captureNothing(words.value, given, notices)
   const interfaces = values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any')
   const captures: CaptureConfig[] = []
   const udp = has('udp') ? assembleUdp(given) : undefined
@@ -238,6 +239,25 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   return ok(showsAll ? captures.map((capture) => ({ ...capture, showsAll })) : captures)
 }
 
+/** A node that opens only what others have granted. */
+function captureNothing(
+  words: readonly CaptureWord[],
+  given: GivenSettings,
+  notices: Notice[],
+): Result<readonly CaptureConfig[], ConfigFailure> {
+  const { CLUSTER: cluster, CLUSTER_SECRET_FILE: secret } = given.values
+  if (words.length > 1) return conflict('CAPTURE', 'CAPTURE none stands alone: a server that captures nothing', given)
+  if (cluster === undefined || secret === undefined)
+    return conflict(
+      'CAPTURE',
+      'CAPTURE none is for a node that opens what others of its cluster grant. It needs CLUSTER and CLUSTER_SECRET_FILE',
+      given,
+    )
+  for (const name of [...PASSIVE_SETTINGS, 'SPA_PORTS', 'UDPSERV_PORT', 'TCPSERV_PORT'] as const)
+    noEffect(name, 'nothing is captured (CAPTURE none)', given.at, notices)
+  return ok([])
+}
+
 const ONLY_UDP =
   'only UDP is captured, and HTTP requests come by TCP. Name the port of the web server (PCAP_FILTER tcp port 80), or set ENABLE_TCP_SERVER Y'
 
@@ -245,7 +265,7 @@ function takesTcp({ kind, filter }: CaptureConfig): boolean {
   return kind === 'tcp-server' || (filter !== undefined && mayPass(filter, 'tcp'))
 }
 
-const HOW = { packet: 'from the interface', udp: 'by a UDP socket', tcp: 'by a TCP server' } as const
+const HOW = { packet: 'from the interface', udp: 'by a UDP socket', tcp: 'by a TCP server', none: 'nowhere' } as const
 /** Of `packet` only. */
 const PASSIVE_SETTINGS = ['PCAP_INTF', 'PCAP_FILTER', 'ENABLE_PCAP_PROMISC', 'ENABLE_PCAP_ANY_DIRECTION'] as const
 const CAPTURE_SETTINGS = ['CAPTURE', 'ENABLE_UDP_SERVER', 'ENABLE_TCP_SERVER'] as const

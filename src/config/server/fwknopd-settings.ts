@@ -125,7 +125,7 @@ export const usedSettings = {
   NFT_TABLE_OWNER: oneOf('auto', 'Y', 'N'),
   MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
   RELAY: relayListenerValue,
-  CAPTURE: listOf(oneOf('packet', 'udp', 'tcp')),
+  CAPTURE: listOf(oneOf('packet', 'udp', 'tcp', 'none')),
   SPA_PORTS: spaPorts,
   PACKET_LIMIT: wholeNumber({ min: 1, max: 2_147_483_647, unit: 'packets' }),
   REPLAY_DB: absolutePath('/var/lib/ghostport'),

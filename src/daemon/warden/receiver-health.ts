@@ -10,7 +10,7 @@ import type { ToReceiver } from '../link/protocol.ts'
 import type { HeldCapture } from './held-capture.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
 import type { ReceiverLimits } from './receiver-limits.ts'
-import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
+import type { Receiver } from './receiver-process/no-receiver.ts'
 
 /** How often the receiver is asked whether it is alive. */
 const ASK_INTERVAL = milliseconds(1000)
@@ -30,7 +30,7 @@ const STARTING_FOR = milliseconds(120_000)
 export type ReceiverNumber = Brand<number, 'ReceiverNumber'>
 
 export interface ReceiverHealthParts {
-  readonly receiver: Pick<RestartedReceiver, 'pid' | 'send' | 'backlog' | 'kill' | 'becameReady'>
+  readonly receiver: Pick<Receiver, 'pid' | 'send' | 'backlog' | 'kill' | 'becameReady'>
   readonly capture: Pick<HeldCapture, 'suspect'>
   readonly limits: ReceiverLimits
   readonly log: Log

@@ -51,8 +51,12 @@ export function readyFields(
 }
 
 /** One sentence, while packets are being received. @param remark what else there is to know. */
-export function receivingSentence({ policy }: Pick<LoadedConfig, 'policy'>, remark?: string): string {
+export function receivingSentence(
+  { policy, server }: Pick<LoadedConfig, 'policy' | 'server'>,
+  remark?: string,
+): string {
   const { length } = policy.stanzas
-  const sentence = `receiving, ${length} ${length === 1 ? 'stanza' : 'stanzas'}`
+  const how = server.captures.length === 0 ? 'a gate: it opens what other nodes grant' : 'receiving'
+  const sentence = `${how}, ${length} ${length === 1 ? 'stanza' : 'stanzas'}`
   return remark === undefined ? sentence : `${sentence}; ${remark}`
 }

@@ -218,6 +218,13 @@ async function startCapture(
   if (!sockets.ok) return sockets
   const capture = new HeldCapture(sockets.value, server, log)
   undo.add(() => capture.close())
+  if (server.captures.length === 0) {
+    const { NoReceiver } = await import('./receiver-process/no-receiver.ts')
+    const receiver = new NoReceiver(events.eventsFor(log))
+    receiver.start()
+    undo.add(() => receiver.stop())
+    return ok({ capture, receiver })
+  }
   const starter = starterFor(account)
   const possible = starter.isElsewhere ? ok(undefined) : checkSituation(account, currentSituation())
   if (!possible.ok) return possible

@@ -27,6 +27,8 @@ export interface Status {
   readonly receiver: number | null
   /** Whether packets are being received. */
   readonly capturing: boolean
+  /** It captures nothing (CAPTURE none), and opens what other nodes grant. Absent: it takes packets. */
+  readonly gate?: true
   readonly firewall: string
   /** Whether other programs can change what is installed: `owned` or `watched`. Absent if they cannot reach it. */
   readonly guard?: Guard
@@ -106,7 +108,8 @@ export function describeStatus(from: StatusSources): Status {
     startedAt: from.startedAt.toISOString(),
     warden: process.pid,
     receiver: from.receiver ?? null,
-    capturing: from.capturing,
+    capturing: from.capturing && from.server.captures.length > 0,
+    ...(from.server.captures.length === 0 && { gate: true as const }),
     firewall: describeFirewall(firewall),
     ...(from.guard !== undefined && { guard: from.guard }),
     stanzas: from.stanzas.length,

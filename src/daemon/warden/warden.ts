@@ -47,7 +47,7 @@ import type { Receipts } from './receipts.ts'
 import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
-import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
+import type { Receiver } from './receiver-process/no-receiver.ts'
 import { logNotices } from './reports.ts'
 import { askerFields, Revocation, type RevokeAnswer } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
@@ -59,7 +59,7 @@ import { Watchdog } from './watchdog.ts'
 export interface WardenParts {
   readonly configurations: Configurations
   readonly capture: HeldCapture
-  readonly receiver: RestartedReceiver
+  readonly receiver: Receiver
   readonly gnupg: Gnupg
   readonly firewall: Firewall
   readonly commands: Commands

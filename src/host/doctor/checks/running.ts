@@ -27,10 +27,10 @@ export const running = defineCheck({
           ],
           '',
         )
-      const { capturing, receiver, grants, error, startedAt, warden } = found.status
+      const { capturing, gate, receiver, grants, error, startedAt, warden } = found.status
       const mend: Cure = hasUnit(units) ? mendedBy('restart the server', isSafe) : { advice: 'start the server again' }
       const findings: Finding[] = []
-      if (!capturing || receiver === null)
+      if (gate !== true && (!capturing || receiver === null))
         findings.push({
           severity: 'error',
           text: 'the server runs, but receives no packets',
@@ -68,7 +68,8 @@ export const running = defineCheck({
           evidence: [`${users.leftOut} of ${users.stanzas}`],
           cure: { advice: 'read why: ghostport check' },
         })
-      return judged(findings, `process ${warden} receives packets since ${startedAt}`)
+      const does = gate ? 'opens what other nodes grant' : 'receives packets'
+      return judged(findings, `process ${warden} ${does} since ${startedAt}`)
     }),
 })
 
