@@ -18,7 +18,7 @@ import {
   record,
   text,
 } from '../json-reader.ts'
-import { parseAddress } from '../packet/address.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { parseUsername } from '../packet/username.ts'
 import { MAX_PORTS, MAX_TIME } from '../packet/wire-limits.ts'
@@ -38,8 +38,8 @@ export const readGrantRecord = record(
     /** The NAME of the stanza. */
     name: parsed(parseStanzaName),
     user: parsed(parseUsername),
-    /** Whom it is for. */
-    source: address,
+    /** Whom it is for, as the packet says. `packet-source`: it says nothing, and it is for {@link from}. */
+    source: either(literal('packet-source'), address),
     /** Where the packet came from. */
     from: address,
     ports: list(
@@ -60,6 +60,11 @@ export const readGrantRecord = record(
   {},
 )
 export type GrantRecord = Read<typeof readGrantRecord>
+
+/** Whom it is for. */
+export function whomFor({ source, from }: Pick<GrantRecord, 'source' | 'from'>): IpAddress {
+  return source === 'packet-source' ? from : source
+}
 
 /** `revocation/ID`: the grant ends now. `close`: its own client closed it, and connections go on. */
 export const readRevocationRecord = record(

@@ -128,11 +128,14 @@ export class Revocation {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
-    const [revoked, gates] = await Promise.all([
+    const isMeant = matcher(target.value, this.#parts.stanzas())
+    const [revoked, first] = await Promise.all([
       this.#revoke(target.value, asker),
-      this.#parts.endElsewhere?.(matcher(target.value, this.#parts.stanzas()), 'revoke'),
+      this.#parts.endElsewhere?.(isMeant, 'revoke'),
     ])
     if (!revoked.ok) return { failure: revoked.failure }
+    // A knock of before may have been granted meanwhile, here and elsewhere.
+    const gates = bothOf(first, await this.#parts.endElsewhere?.(isMeant, 'revoke'))
     const problem = [revoked.value.problem, gates && describeUnreached(gates)].filter((part) => part !== undefined)
     return {
       ...revoked.value,
@@ -144,6 +147,8 @@ export class Revocation {
   /** It ended at another node. @returns why it may still be open here. */
   async endedElsewhere(grant: Grant, how: 'revoke' | 'close'): Promise<string | undefined> {
     if (how === 'revoke') {
+      // Also after a restart of this node, when nobody remembers whom an ended grant let in.
+      this.#admitted.note(grant, undefined, Date.now())
       const revoked = await this.#revoke({ kind: 'grant', tag: grantTag(grant.id) }, {})
       if (revoked.ok) return revoked.value.problem
       return revoked.failure.code === 'REVOKE_UNKNOWN' ? undefined : revoked.failure.detail
@@ -289,6 +294,17 @@ export class Revocation {
 
 function isSame(one: Grant, other: Grant): boolean {
   return one.id === other.id && one.stanzaName === other.stanzaName
+}
+
+function bothOf(one: EndedElsewhere | undefined, other: EndedElsewhere | undefined): EndedElsewhere | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  const unwritten = one.unwritten ?? other.unwritten
+  const unreached = new Set([...one.unreached, ...other.unreached])
+  return {
+    closed: [...new Set([...one.closed, ...other.closed])].filter((node) => !unreached.has(node)).sort(),
+    unreached: [...unreached].sort(),
+    ...(unwritten !== undefined && { unwritten }),
+  }
 }
 
 function describeUnreached({ unreached, unwritten }: EndedElsewhere): string | undefined {

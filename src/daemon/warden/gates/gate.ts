@@ -12,6 +12,7 @@ import {
   type RevocationRecord,
   readGrantRecord,
   readRevocationRecord,
+  whomFor,
 } from '../../../cluster-record/gate-records.ts'
 import type { RecordId } from '../../../cluster-record/record-name.ts'
 import { fitsPattern } from '../../../config/reading/name-pattern.ts'
@@ -21,10 +22,11 @@ import { encodeRecord, parseRecord } from '../../../firewall/record.ts'
 import { failureFields, type Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { type Failure, type Result, refuse } from '../../../result.ts'
-import { seconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
+import { type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { grantFields } from '../journal.ts'
 import { judgeRecord } from './judge-record.ts'
+import type { Outbox } from './outbox.ts'
 import type { TakenFile } from './taken-file.ts'
 
 /** What this node does by itself. */
@@ -39,6 +41,7 @@ export interface OwnHands {
 export interface GateParts extends OwnHands {
   readonly own: NodeName
   readonly records: Records
+  readonly outbox: Outbox
   readonly taken: TakenFile
   readonly clock: Clock
   readonly log: Log
@@ -53,28 +56,31 @@ type Item =
   | { readonly id: RecordId; readonly grant: GrantRecord }
   | { readonly id: RecordId; readonly revocation: RevocationRecord }
 
+/** A grant that other nodes know of. */
+export interface Shared {
+  readonly id: RecordId
+  readonly grant: Grant
+  readonly end: UnixSeconds
+}
+
 export class Gate {
   readonly #parts: GateParts
   readonly #waiting: Item[] = []
   #working = false
-  /** What could not be written back. */
-  readonly #unsaid = new Map<RecordId, { readonly record: OpenedRecord; readonly end: UnixSeconds }>()
 
   constructor(parts: GateParts) {
     this.#parts = parts
     parts.records.on('revocation', {
       onRecord: (id, value) => {
         const revocation = readRevocationRecord(value)
-        if (revocation !== undefined && revocation.node !== parts.own) this.#push({ id, revocation })
+        // Also of this node: what it revoked is not open here any more, and another may have its name by mistake.
+        if (revocation !== undefined) this.#push({ id, revocation })
       },
     })
     parts.records.on('grant', {
       onRecord: (id, value) => {
         const grant = readGrantRecord(value)
         if (grant !== undefined && this.#isForUs(grant) && parts.taken.isNew(id, grant.end)) this.#push({ id, grant })
-      },
-      onFollowing: () => {
-        for (const [id, { record, end }] of [...this.#unsaid]) void this.#say(id, record, end)
       },
     })
   }
@@ -89,19 +95,22 @@ export class Gate {
       })
   }
 
-  /** What is open here and at other nodes, by the id of its record. */
-  open(now: UnixSeconds): readonly { readonly id: RecordId; readonly grant: Grant; readonly end: UnixSeconds }[] {
+  /** What was opened here and at other nodes, by the id of its record: also what has ended, as far as it is known. */
+  opened(endAfter?: UnixSeconds): readonly Shared[] {
     return this.#parts.taken.all().flatMap(({ id, grant, end }) => {
-      const read = grant === undefined || end <= now ? undefined : parseRecord(grant)?.grant
+      const isAsked = endAfter === undefined || end > endAfter
+      const read = grant === undefined || !isAsked ? undefined : parseRecord(grant)?.grant
       return read === undefined ? [] : [{ id, grant: read, end }]
     })
   }
 
   /** It was revoked here, by hand. Durable when this resolves. */
-  async ended(ids: readonly { readonly id: RecordId; readonly end: UnixSeconds }[]): Promise<void> {
+  async ended(ended: readonly Shared[]): Promise<void> {
     const now = this.#parts.clock.now()
-    await this.#parts.taken.add(ids, now)
-    for (const { id, end } of ids) void this.#say(id, { v: 1, closed: now }, end)
+    // Without what it opened: so it ends once.
+    const entries = ended.map(({ id, end }) => ({ id, end }))
+    await this.#parts.taken.add(entries, now)
+    for (const { id, end } of ended) void this.#say(id, { v: 1, closed: now }, end)
   }
 
   #isForUs({ gates, node }: GrantRecord): boolean {
@@ -156,11 +165,13 @@ export class Gate {
       allowed.map(({ id, record, grant }) => ({ id, end: record.end, grant: encodeRecord(grant, 0) })),
       now,
     )
+    // Meanwhile it may have been revoked here.
+    const wanted = allowed.filter(({ id }) => unwritten !== undefined || taken.get(id)?.grant !== undefined)
     const opened: readonly Result<unknown>[] =
       unwritten === undefined
-        ? await open(allowed.map(({ grant }) => grant))
-        : allowed.map(() => refuse('REPLAY_STORE_FAILED', unwritten))
-    for (const [i, { id, record, grant }] of allowed.entries()) {
+        ? await open(wanted.map(({ grant }) => grant))
+        : wanted.map(() => refuse('REPLAY_STORE_FAILED', unwritten))
+    for (const [i, { id, record, grant }] of wanted.entries()) {
       const result = opened[i] ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer')
       if (result.ok) this.#opened(id, record, grant, now)
       else this.#refused(id, record, result.failure)
@@ -176,8 +187,9 @@ export class Gate {
     void this.#say(id, { v: 1, until: unixSeconds(now + grant.lifetime) }, end)
   }
 
-  #refused(id: RecordId, { node, end, name, source, user }: GrantRecord, failure: Failure): void {
-    const fields = { verdict: 'refused', by: node, name, for: source, user, ...failureFields(failure) }
+  #refused(id: RecordId, record: GrantRecord, failure: Failure): void {
+    const { node, end, name, user } = record
+    const fields = { verdict: 'refused', by: node, name, for: whomFor(record), user, ...failureFields(failure) }
     this.#parts.log.write('warning', 'gate', fields)
     void this.#say(id, { v: 1, refused: failure.code }, end)
   }
@@ -190,10 +202,15 @@ export class Gate {
       ({ id, before, revocation }) => before?.grant !== undefined || taken.isNew(id, revocation.end),
     )
     if (changed.length === 0) return
+    /** Many records can be about one door. */
+    const doors = new Map<string, Promise<string | undefined>>()
     const closing = changed.map(async ({ id, before, revocation: { how, node, end } }) => {
       const grant = before?.grant === undefined ? undefined : parseRecord(before.grant)?.grant
       if (grant === undefined) return
-      const problem = await endHere(grant, how)
+      const door = `${how} ${grant.id} ${grant.stanzaName}`
+      const ending = doors.get(door) ?? endHere(grant, how)
+      doors.set(door, ending)
+      const problem = await ending
       const detail = problem ?? (how === 'close' ? 'its own client closed it' : `revoked at ${node}`)
       log.write(problem === undefined ? 'info' : 'error', 'gate', { detail, by: node, ...grantFields(grant) })
       // What may still be open is tried again when the record is told again.
@@ -211,10 +228,7 @@ export class Gate {
   }
 
   async #say(id: RecordId, record: OpenedRecord, end: UnixSeconds): Promise<void> {
-    const { records, own, clock } = this.#parts
-    const life = seconds(Math.max(SPARE, end - clock.now() + SPARE))
-    this.#unsaid.set(id, { record, end })
-    const why = await records.put({ kind: 'opened', id: openedId(id, own) }, record, life)
-    if ((why === undefined || end <= clock.now()) && this.#unsaid.get(id)?.record === record) this.#unsaid.delete(id)
+    const { outbox, own } = this.#parts
+    await outbox.put({ kind: 'opened', id: openedId(id, own) }, record, { end, spare: SPARE })
   }
 }

@@ -4,12 +4,13 @@
  */
 import type { Grant } from '../../../access/grant.ts'
 import type { Stanza } from '../../../access/stanza.ts'
-import type { RevocationRecord } from '../../../cluster-record/gate-records.ts'
+import { type RevocationRecord, readRevocationRecord } from '../../../cluster-record/gate-records.ts'
 import type { RecordId } from '../../../cluster-record/record-name.ts'
-import { type Milliseconds, milliseconds, seconds, type UnixSeconds } from '../../../units.ts'
+import { type Milliseconds, milliseconds, unixSeconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
-import { Gate, type GateParts } from './gate.ts'
+import { Gate, type GateParts, type Shared } from './gate.ts'
 import { type FanOutStatus, Origin } from './origin.ts'
+import { Outbox } from './outbox.ts'
 import { Presence } from './presence.ts'
 
 /** What became of a revocation at other nodes. */
@@ -27,26 +28,29 @@ const PATIENCE = milliseconds(1500)
 /** Seconds that a revocation stays after the end of its grant. */
 const SPARE = 600
 
+type Parts = Omit<GateParts, 'outbox'>
+
 export class Gates {
-  readonly #parts: GateParts
+  readonly #parts: Parts
   readonly #presence: Presence
+  readonly #outbox: Outbox
   readonly #origin: Origin
   readonly #gate: Gate
-  /** Revocations that are not written yet. */
-  readonly #unwritten = new Map<RecordId, RevocationRecord>()
 
-  constructor(parts: GateParts) {
+  constructor(parts: Parts) {
     const { records, own, clock, log } = parts
     this.#parts = parts
     this.#presence = new Presence(records, own, clock)
+    this.#outbox = new Outbox(records, clock)
+    const shared = { outbox: this.#outbox, records, own, clock, log }
     // It listens first: what was revoked is known before what was granted.
-    this.#gate = new Gate(parts)
-    this.#origin = new Origin({ ...{ records, own, clock, log }, presence: this.#presence })
+    this.#gate = new Gate({ ...parts, ...shared })
+    this.#origin = new Origin({ ...shared, presence: this.#presence })
     records.on('revocation', {
-      onRecord: () => {},
-      onFollowing: () => {
-        for (const [id, record] of [...this.#unwritten]) void this.#write(id, record)
+      onRecord: (id, value) => {
+        if (readRevocationRecord(value) !== undefined) this.#origin.ended(id)
       },
+      onFollowing: () => void this.#outbox.again(),
     })
   }
 
@@ -61,7 +65,7 @@ export class Gates {
   }
 
   /**
-   * These grants ended here, and end at all other nodes.
+   * These grants ended here, and end at all other nodes. To revoke ends the connections of earlier grants there too.
    * @returns undefined if no other node has anything to do with them.
    */
   async end(
@@ -69,18 +73,23 @@ export class Gates {
     how: RevocationRecord['how'],
     patience: Milliseconds = PATIENCE,
   ): Promise<EndedElsewhere | undefined> {
-    const { clock, own } = this.#parts
-    const now = clock.now()
-    const all = this.#gate.open(now).flatMap(({ id, end, grant }) => (isMeant(grant) ? [{ id, end }] : []))
+    const { own, clock } = this.#parts
+    const all = this.#meant(isMeant, how)
     if (all.length === 0) return undefined
-    const openAt = new Set(all.flatMap(({ id }) => this.#origin.openAt(id)))
-    openAt.delete(own)
+    const openAt = new Set(all.flatMap(({ id }) => this.#openAt(id)))
+    for (const { id } of all) this.#origin.ended(id)
     await this.#gate.ended(all)
-    const written = await Promise.all(all.map(({ id, end }) => this.#write(id, { v: 1, end, node: own, how })))
+    const soon = clock.now() + SPARE
+    const written = await Promise.all(
+      all.map(({ id, end }) => {
+        const record: RevocationRecord = { v: 1, end, node: own, how }
+        const use = { end: unixSeconds(Math.max(end, soon)), spare: SPARE }
+        return this.#outbox.put({ kind: 'revocation', id }, record, use)
+      }),
+    )
     const unwritten = written.find((why) => why !== undefined)
     if (unwritten === undefined) await this.#answers(all, patience)
-    const still = new Set(all.flatMap(({ id }) => this.#origin.openAt(id)))
-    still.delete(own)
+    const still = new Set(all.flatMap(({ id }) => this.#openAt(id)))
     return {
       closed: [...openAt].filter((node) => !still.has(node)).sort(),
       unreached: [...still].sort(),
@@ -88,15 +97,35 @@ export class Gates {
     }
   }
 
+  /** All that live, and of what has ended one for each door, which its connections are known by. */
+  #meant(isMeant: (grant: Grant) => boolean, how: RevocationRecord['how']): readonly Shared[] {
+    const now = this.#parts.clock.now()
+    const all = new Map(
+      [...this.#origin.own(), ...this.#gate.opened(how === 'close' ? now : undefined)].map((one) => [one.id, one]),
+    )
+    const meant = [...all.values()].filter(({ grant }) => isMeant(grant))
+    const live = meant.filter(({ end }) => end > now)
+    if (how === 'close') return live
+    const doors = new Set(live.map(doorOf))
+    const ended = new Map(meant.filter((one) => !doors.has(doorOf(one))).map((one) => [doorOf(one), one]))
+    return [...live, ...ended.values()]
+  }
+
+  /** Other nodes that have it open as far as is known, and those that are there and have not said. */
+  #openAt(id: RecordId): readonly string[] {
+    const nodes = [...this.#origin.openAt(id), ...this.#origin.silent(id)]
+    return nodes.filter((node) => node !== this.#parts.own)
+  }
+
   async close(): Promise<void> {
     this.#presence.close()
+    this.#outbox.close()
     await this.#parts.taken.close()
   }
 
   /** Resolves when no other node has any of these open, or after this time. */
   #answers(all: readonly { readonly id: RecordId }[], patience: Milliseconds): Promise<void> {
-    const isDone = (): boolean =>
-      all.every(({ id }) => this.#origin.openAt(id).every((node) => node === this.#parts.own))
+    const isDone = (): boolean => all.every(({ id }) => this.#openAt(id).length === 0)
     if (isDone()) return Promise.resolve()
     return new Promise((resolve) => {
       const end = (): void => {
@@ -110,17 +139,8 @@ export class Gates {
       const timer = setTimeout(end, patience)
     })
   }
-
-  async #write(id: RecordId, record: RevocationRecord): Promise<string | undefined> {
-    const { records, clock } = this.#parts
-    this.#unwritten.set(id, record)
-    const life = seconds(Math.max(0, record.end - clock.now()) + SPARE)
-    const why = await records.put({ kind: 'revocation', id }, record, life)
-    if (why === undefined || isOver(record, clock.now())) this.#unwritten.delete(id)
-    return why
-  }
 }
 
-function isOver({ end }: RevocationRecord, now: UnixSeconds): boolean {
-  return end <= now
+function doorOf({ grant: { id, stanzaName } }: Shared): string {
+  return `${id} ${stanzaName}`
 }

@@ -50,6 +50,14 @@ describe('a grant of another node', () => {
     ['is for a source that is not allowed here', ALICE, { from: '203.0.113.9' }, 'ACCESS_NO_SOURCE'],
     ['is for an expired stanza', [...ALICE, 'ACCESS_EXPIRE 01/01/2020'], {}, 'ACCESS_EXPIRED'],
     ['is of another user', [...ALICE, 'REQUIRE_USERNAME bob'], {}, 'ACCESS_USERNAME_DENIED'],
+    ['names whom it is for', [...ALICE, 'REQUIRE_SOURCE_ADDRESS Y'], {}, '198.51.100.7>tcp/22 50'],
+    ['names nobody', ALICE, { source: 'packet-source' }, '198.51.100.7>tcp/22 50'],
+    [
+      'names nobody, where the stanza here wants a name',
+      [...ALICE, 'REQUIRE_SOURCE_ADDRESS Y'],
+      { source: 'packet-source' },
+      'ACCESS_SOURCE_REQUIRED',
+    ],
     ['asks for this host itself', ALICE, { source: '127.0.0.1' }, 'ACCESS_SOURCE_UNUSABLE'],
   ] as const)
     it(what, () => assert.equal(judged(lines, change), expected))

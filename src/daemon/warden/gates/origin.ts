@@ -13,14 +13,17 @@ import {
   readGrantRecord,
   readOpenedRecord,
   splitOpenedId,
+  whomFor,
 } from '../../../cluster-record/gate-records.ts'
 import type { RecordId } from '../../../cluster-record/record-name.ts'
 import type { NodeName } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
-import { seconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
+import { type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { grantTag } from '../revoke-target.ts'
+import type { Shared } from './gate.ts'
+import type { Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
 
 /** A grant for other nodes, for `ghostport status`. */
@@ -44,6 +47,7 @@ export interface FanOutStatus {
 export interface OriginParts {
   readonly own: NodeName
   readonly records: Records
+  readonly outbox: Outbox
   readonly presence: Presence
   readonly clock: Clock
   readonly log: Log
@@ -57,12 +61,15 @@ export interface Granted {
 }
 
 interface Kept extends Granted {
-  problem?: string
+  /** It was revoked or closed. */
+  ended?: true
 }
 
 /** Seconds that a record stays after its end. */
 const SPARE = 60
 const MOST = 20_000
+/** Of one stanza: a holder of its key does not fill etcd, and what other nodes read at their start. */
+const MOST_OF_STANZA = 1000
 const MOST_ANSWERS = 200_000
 
 export class Origin {
@@ -92,19 +99,24 @@ export class Origin {
         if (record?.node === parts.own && record.end > parts.clock.now() && !this.#granted.has(id))
           this.#keep({ id, record })
       },
-      onFollowing: () => {
-        for (const kept of this.#granted.values()) if (kept.problem !== undefined) void this.#write(kept)
-      },
     })
   }
 
   /** A knock was granted here. Other nodes are to open it too. */
   granted({ digest, message, packet }: Knock, grant: Grant, { name, gates }: Stanza): Granted | undefined {
     if (gates === undefined || name === undefined || message.kind !== 'access') return undefined
-    const { own, clock } = this.#parts
+    const { own, clock, log } = this.#parts
     const made = clock.now()
+    const its = this.#live().filter(({ record }) => record.name === name).length
+    if (its >= MOST_OF_STANZA) {
+      log.write('warning', 'gates', {
+        detail: `other nodes are not told of a grant: ${MOST_OF_STANZA} of this stanza live, which is the limit`,
+        name,
+      })
+      return undefined
+    }
     const record: GrantRecord = {
-      ...{ v: 1, name, user: message.username, source: grant.source, ports: message.ports },
+      ...{ v: 1, name, user: message.username, source: message.source, ports: message.ports },
       from: grant.firstHand ? grant.source : packet.source,
       ...{ made, end: unixSeconds(made + grant.lifetime), gates, node: own },
     }
@@ -116,6 +128,32 @@ export class Origin {
   #live(): readonly Kept[] {
     this.#forgetEnded()
     return [...this.#granted.values()]
+  }
+
+  /** What was granted here and has not ended: also where it could not be noted on the disk. */
+  own(): readonly Shared[] {
+    return this.#live().flatMap(({ id, record, grant, ended }) =>
+      grant === undefined || ended ? [] : [{ id, grant, end: record.end }],
+    )
+  }
+
+  /** It was revoked or closed: no node needs to hear of it. */
+  ended(id: RecordId): void {
+    this.#parts.outbox.drop({ kind: 'grant', id })
+    const kept = this.#granted.get(id)
+    if (kept !== undefined) kept.ended = true
+  }
+
+  /** Nodes that are there, and have not said what they made of it. */
+  silent(id: RecordId): readonly string[] {
+    const kept = this.#granted.get(id)
+    if (kept === undefined) return []
+    const { presence } = this.#parts
+    return this.#waiting(kept).filter((node) => presence.isThere(node))
+  }
+
+  #waiting({ id, record }: Kept): readonly string[] {
+    return this.#parts.presence.meant(record.gates).filter((node) => !this.#answers.get(id)?.has(node))
   }
 
   /** The nodes that have it open, as far as they said. */
@@ -137,12 +175,14 @@ export class Origin {
     return this.#live().map((kept) => this.#describe(kept, now))
   }
 
-  #describe({ id, record, grant, problem }: Kept, now: UnixSeconds): FanOutStatus {
+  #describe(kept: Kept, now: UnixSeconds): FanOutStatus {
+    const { id, record, grant, ended } = kept
+    const problem = this.#parts.outbox.problem({ kind: 'grant', id })
     const answers = [...(this.#answers.get(id) ?? [])].filter(([node]) => node !== this.#parts.own)
-    const waiting = this.#parts.presence.meant(record.gates).filter((node) => !this.#answers.get(id)?.has(node))
+    const waiting = ended ? [] : this.#waiting(kept)
     return {
       id: grant === undefined ? `${id.slice(0, 8)}…` : grantTag(grant.id),
-      ...{ name: record.name, user: record.user, for: record.source },
+      ...{ name: record.name, user: record.user, for: whomFor(record) },
       open: grant?.openings.map(describeOpening) ?? record.ports.map(({ protocol, port }) => `${protocol}/${port}`),
       secondsLeft: record.end - now,
       opened: answers.flatMap(([node, answer]) =>
@@ -168,17 +208,11 @@ export class Origin {
   }
 
   async #write(kept: Kept): Promise<void> {
-    const { records, clock, log } = this.#parts
+    const { outbox, log } = this.#parts
     const { id, record } = kept
-    const left = record.end - clock.now()
-    if (left <= 0) return
-    kept.problem ??= 'it is being written'
-    const why = await records.put({ kind: 'grant', id }, record, seconds(left + SPARE))
-    if (why === undefined) delete kept.problem
-    else {
-      kept.problem = why
-      log.write('warning', 'gates', { detail: `other nodes do not know of a grant: ${why}`, name: record.name })
-    }
+    const why = await outbox.put({ kind: 'grant', id }, record, { end: record.end, spare: SPARE })
+    if (why !== undefined)
+      log.write('warning', 'gates', { detail: `other nodes do not know of a grant yet: ${why}`, name: record.name })
   }
 
   #answered(id: RecordId, value: unknown): void {

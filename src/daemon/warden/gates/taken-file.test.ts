@@ -45,11 +45,60 @@ describe('the grants that a node has taken', () => {
     const first = open(path)
     await first.add([{ id: id('a'), end: at(2000) }], at(1000))
     await first.close()
-    const later = open(path, 10_000)
+    assert.ok(open(path, 10_000).get(id('a')), 'for a day, those who revoke it end its connections')
+    const later = open(path, 2001 + 24 * 3600)
     assert.equal(later.get(id('a')), undefined)
     const back = open(path, 1000)
     assert.ok(!back.isNew(id('a'), at(2000)))
     assert.ok(back.isNew(id('b'), at(2001)))
+  })
+
+  it('have room again when others have ended, and no key holder fills it for long', async (t) => {
+    const path = fileFor(t)
+    const taken = TakenFile.open(path, at(1000), 4)
+    assert.ok(taken.ok)
+    const add = (name: string, end: number, now: number) => taken.value.add([{ id: id(name), end: at(end) }], at(now))
+    for (const name of ['a', 'b', 'c', 'd']) assert.equal(await add(name, 2000, 1000), undefined)
+    assert.match(`${await add('e', 2000, 1500)}`, /has 4 grants, which is the limit/)
+    assert.ok(taken.value.isNew(id('e'), at(2000)), 'what found no room is not taken')
+    assert.equal(await add('f', 3000, 2001), undefined)
+    assert.ok(!taken.value.isNew(id('a'), at(2000)))
+    await taken.value.close()
+    assert.deepEqual([...open(path, 2001).all()], [{ id: 'f', end: 3000 }])
+  })
+
+  it('are all there after many at the same time, also while the file is written anew', async (t) => {
+    const path = fileFor(t)
+    const taken = TakenFile.open(path, at(1000), 40)
+    assert.ok(taken.ok)
+    await Promise.all(
+      Array.from({ length: 30 }, (_, i) => taken.value.add([{ id: id(`old-${i}`), end: at(1100) }], at(1000))),
+    )
+    const added = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => taken.value.add([{ id: id(`new-${i}`), end: at(9000) }], at(1200))),
+    )
+    assert.deepEqual([...new Set(added)], [undefined])
+    await taken.value.close()
+    const read = open(path, 1200)
+    for (let i = 0; i < 30; i++) assert.ok(read.get(id(`new-${i}`)), `${i}`)
+  })
+
+  it('are taken again after a full disk, with what was written by then', async (t) => {
+    const path = fileFor(t)
+    const taken = open(path)
+    assert.equal(await taken.add([{ id: id('a'), end: at(2000) }], at(1000)), undefined)
+    await taken.close()
+    // It cannot be written for some time, and then ends in the middle of a line.
+    rmSync(path)
+    mkdirSync(path)
+    assert.match(`${await taken.add([{ id: id('b'), end: at(2000) }], at(1000))}`, /taken/)
+    rmSync(path, { recursive: true })
+    writeFileSync(path, '{"id":"a","end":2000}\n{"id":"b","en', { mode: 0o600 })
+    assert.equal(await taken.add([{ id: id('c'), end: at(2000) }], at(1000)), undefined)
+    assert.equal(await taken.add([{ id: id('d'), end: at(2000) }], at(1000)), undefined)
+    await taken.close()
+    const read = open(path)
+    for (const name of ['a', 'b', 'c', 'd']) assert.ok(read.get(id(name)), name)
   })
 
   it('are not taken where the file is damaged, or cannot be written', async (t) => {

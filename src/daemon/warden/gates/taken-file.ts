@@ -22,25 +22,35 @@ const watermark = record({ forgotten: time }, {})
 /** `grant`: what it opened here, as firewall/record.ts writes it. Absent: nothing. */
 export type Taken = Read<typeof entry>
 
-/** Seconds after its end that an entry is kept. */
-const KEPT = 3600
+/** Seconds after its end that an entry is kept: who revokes it later ends the connections that it let in. */
+const KEPT = 24 * 3600
 const MOST = 100_000
 const LARGEST = 64 * 1024 * 1024
+/** What the file may grow to before it is written anew. */
+const MOST_BYTES = LARGEST / 2
 
 export class TakenFile {
   readonly #path: string
   readonly #taken: Map<RecordId, Taken>
   #forgotten: UnixSeconds
+  readonly #most: number
   #file: FileHandle | undefined
+  #bytes = 0
+  /** How often the file was written anew. What is added by then is in it. */
+  #made = 0
+  /** Whether the file may end in the middle of a line. */
+  #isTorn = false
+  #adding: Promise<string | undefined> = Promise.resolve(undefined)
 
-  private constructor(path: string, taken: Map<RecordId, Taken>, forgotten: UnixSeconds) {
+  private constructor(path: string, taken: Map<RecordId, Taken>, forgotten: UnixSeconds, most: number) {
+    this.#most = most
     this.#path = path
     this.#taken = taken
     this.#forgotten = forgotten
   }
 
   /** @returns why it cannot be used: then nothing may be taken. */
-  static open(path: string, now: UnixSeconds): Result<TakenFile> {
+  static open(path: string, now: UnixSeconds, most = MOST): Result<TakenFile> {
     const unusable = (why: string) => refuse('REPLAY_STORE_FAILED', `${path}: ${why}`)
     try {
       const exposed = prepareServerFile(path)
@@ -49,8 +59,8 @@ export class TakenFile {
       if (!read.ok) return read
       const parsed = parseLines(read.value ?? '')
       if (parsed === undefined) return unusable('it is damaged')
-      const made = new TakenFile(path, parsed.taken, parsed.forgotten)
-      made.#rewrite(now)
+      const made = new TakenFile(path, parsed.taken, parsed.forgotten, most)
+      made.#rewrite(now, KEPT)
       return ok(made)
     } catch (error) {
       return unusable(systemReason(error))
@@ -71,34 +81,75 @@ export class TakenFile {
   }
 
   /** Durable when this resolves. @returns why it could not be written: then nothing of it may be opened. */
-  async add(entries: readonly Taken[], now: UnixSeconds): Promise<string | undefined> {
+  add(entries: readonly Taken[], now: UnixSeconds): Promise<string | undefined> {
+    const text = entries.map((entry) => `${jsonLine(entry)}\n`).join('')
     try {
-      if (this.#taken.size + entries.length > MOST) this.#rewrite(now)
-      if (this.#taken.size + entries.length > MOST) return `${this.#path} has ${MOST} grants, which is the limit`
-      for (const entry of entries) this.#taken.set(entry.id, entry)
-      this.#file ??= await open(systemPath(this.#path), 'a', 0o600)
-      await this.#file.appendFile(entries.map((entry) => `${jsonLine(entry)}\n`).join(''))
-      await this.#file.datasync()
+      if (this.#taken.size + entries.length > this.#most || this.#bytes + text.length > MOST_BYTES) this.#makeRoom(now)
+    } catch (error) {
+      return Promise.resolve(`${this.#path}: ${systemReason(error)}`)
+    }
+    if (this.#taken.size + entries.length > this.#most || this.#bytes + text.length > MOST_BYTES)
+      return Promise.resolve(`${this.#path} has ${this.#taken.size} grants, which is the limit`)
+    // At once: none of them is new from now on.
+    for (const entry of entries) this.#taken.set(entry.id, entry)
+    this.#bytes += text.length
+    this.#adding = this.#adding.then(() => this.#append(text, now))
+    return this.#adding
+  }
+
+  /** One after the other. */
+  async #append(text: string, now: UnixSeconds): Promise<string | undefined> {
+    const made = this.#made
+    try {
+      if (this.#isTorn) {
+        // All of it is in what is written anew.
+        this.#rewrite(now, KEPT)
+        this.#isTorn = false
+        return undefined
+      }
+      const file = this.#file ?? (await open(systemPath(this.#path), 'a', 0o600))
+      if (this.#made !== made) {
+        await file.close()
+        return undefined
+      }
+      this.#file = file
+      await file.appendFile(text)
+      await file.datasync()
       return undefined
     } catch (error) {
+      // It was written anew meanwhile, and has these too.
+      if (this.#made !== made) return undefined
+      // A part of a line may be there, as on a full disk: what follows would be damaged.
+      this.#isTorn = true
       return `${this.#path}: ${systemReason(error)}`
     }
   }
 
+  /** What has ended goes, from the oldest: the latest of these ends guards it (see above). */
+  #makeRoom(now: UnixSeconds): void {
+    this.#rewrite(now, KEPT)
+    if (this.#taken.size <= this.#most / 2 && this.#bytes <= MOST_BYTES / 2) return
+    this.#rewrite(now, 0)
+  }
+
   async close(): Promise<void> {
+    await this.#adding
     await this.#file?.close()
     this.#file = undefined
   }
 
-  #rewrite(now: UnixSeconds): void {
+  /** @param kept seconds after its end that an entry stays. */
+  #rewrite(now: UnixSeconds, kept: number): void {
     for (const [id, { end }] of this.#taken) {
-      if (end + KEPT >= now) continue
+      if (end + kept >= now) continue
       this.#taken.delete(id)
       this.#forgotten = unixSeconds(Math.max(this.#forgotten, end))
     }
-    const lines = [{ forgotten: this.#forgotten }, ...this.#taken.values()]
-    replaceServerFile(this.#path, lines.map((line) => `${jsonLine(line)}\n`).join(''), 0o600)
-    void this.#file?.close()
+    const text = [{ forgotten: this.#forgotten }, ...this.#taken.values()].map((line) => `${jsonLine(line)}\n`).join('')
+    replaceServerFile(this.#path, text, 0o600)
+    this.#bytes = text.length
+    this.#made++
+    void this.#file?.close().catch(() => {})
     this.#file = undefined
   }
 }

@@ -1,0 +1,177 @@
+/**
+ * What nodes open and end for each other, over records that are sealed for real, through something that keeps them as
+ * etcd does.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Grant } from '../../../access/grant.ts'
+import { parseClusterSecret, recordSealer } from '../../../cluster-record/seal.ts'
+import { loadConfig } from '../../../config/load.ts'
+import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
+import type { ClusterName, NodeName } from '../../../config/server/cluster-settings.ts'
+import { MemoryLog } from '../../../log.ts'
+import type { ReplayDigest } from '../../../packet/replay-digest.ts'
+import { ok } from '../../../result.ts'
+import { milliseconds, type Seconds, unixSeconds } from '../../../units.ts'
+import type { Knock } from '../../link/knock.ts'
+import { Records } from '../cluster-process/records.ts'
+import { Gates } from './gates.ts'
+import { judgeRecord } from './judge-record.ts'
+import { TakenFile } from './taken-file.ts'
+
+const secret = parseClusterSecret(Buffer.from(Buffer.alloc(32, 7).toString('base64')))
+assert.ok(secret.ok)
+const sealer = recordSealer('front' as ClusterName, secret.value)
+const texts = {
+  '/s.conf': 'CLUSTER etcd://127.0.0.1/front;\nCLUSTER_NODE n;\nCLUSTER_SECRET_FILE /s;\nACCESS_FILE /a.conf;\n',
+  '/a.conf': 'SOURCE ANY\nKEY one\nHMAC_KEY two\nNAME alice\nOPEN_PORTS tcp/22\nGATES *\nFROM_CLUSTER Y\n',
+}
+const loaded = loadConfig(filesFromSnapshot({ texts, folders: {}, failures: {} }), { server: '/s.conf' })
+assert.ok(loaded.ok, JSON.stringify(loaded))
+const { policy } = loaded.value
+const [stanza] = policy.stanzas
+assert.ok(stanza)
+const PATIENCE = milliseconds(200)
+
+/** Nodes with a folder, and what etcd keeps for them. */
+function cluster(t: TestContext, names: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-gates-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const state = { now: 1000, full: false }
+  const clock = { now: () => unixSeconds(state.now) }
+  const kept = new Map<string, Extract<Parameters<Records['take']>[0], { type: 'changes' }>['changes'][number]>()
+  const nodes = names.map((name, i) => {
+    const records = new Records({ sealer, log: new MemoryLog(), limit: milliseconds(50) })
+    const taken = TakenFile.open(join(folder, `${i}`), clock.now())
+    assert.ok(taken.ok)
+    const opened: Grant[] = []
+    const ended: string[] = []
+    const log = new MemoryLog()
+    const gates = new Gates({
+      ...{ own: name as NodeName, records, taken: taken.value, clock, log, policy: () => policy },
+      ownAddresses: () => new Set(),
+      open: async (grants) => {
+        opened.push(...grants)
+        return grants.map((grant) => ok({ grant }) as never)
+      },
+      end: async (grant, how) => void ended.push(`${how} ${grant.id}`),
+    })
+    t.after(() => gates.close())
+    return { records, gates, opened, ended, log }
+  })
+  for (const { records } of nodes) {
+    records.connect((message) => {
+      setImmediate(() => {
+        const { number } = message
+        if (state.full) return records.take({ type: 'written', number, why: 'database space exceeded' })
+        const { kind, id } = message
+        const change = message.type === 'put' ? { kind, id, sealed: message.sealed } : { kind, id }
+        kept.set(`${kind}/${id}`, change)
+        for (const node of nodes) node.records.take({ type: 'changes', changes: [change] })
+        return records.take({ type: 'written', number })
+      })
+    })
+    for (const one of ['listing', 'listed', 'following'] as const) records.take({ type: 'records', state: one })
+  }
+  return { nodes: nodes as [(typeof nodes)[0], ...typeof nodes], state, kept }
+}
+
+function grantOf(source: string, lifetime = 30): { readonly knock: Knock; readonly grant: Grant } {
+  const record = {
+    ...{ v: 1, name: 'alice', user: 'ada', source, from: source, ports: [{ protocol: 'tcp', port: 22 }] },
+    ...{ made: 1000, end: 1000 + lifetime, gates: ['*'], node: 'a' },
+  } as never
+  const grant = judgeRecord(record, policy, () => new Set(), unixSeconds(1000))
+  assert.ok(grant.ok, JSON.stringify(grant))
+  const message = { kind: 'access', username: 'ada', source, ports: [{ protocol: 'tcp', port: 22 }] }
+  const digest = Buffer.from(source.padEnd(32, '.')).toString('base64').slice(0, 43) as ReplayDigest
+  return {
+    knock: { digest, message, packet: { source } } as never,
+    grant: { ...grant.value, lifetime: lifetime as Seconds },
+  }
+}
+
+async function eventually(what: () => boolean): Promise<void> {
+  for (let i = 0; !what(); i++) {
+    assert.ok(i < 3000)
+    await delay(5)
+  }
+}
+
+describe('what nodes open and end for each other', () => {
+  it('who revokes also ends the connections of grants that have ended, at all nodes', async (t) => {
+    const { nodes, state } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    const { knock, grant } = grantOf('198.51.100.7')
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b?.opened.length === 1)
+    state.now += 3600
+    await a.gates.end(() => true, 'revoke', PATIENCE)
+    await eventually(() => b?.ended.join() === `revoke ${grant.id}`)
+    // Once.
+    assert.equal(await a.gates.end(() => true, 'revoke', PATIENCE), undefined)
+  })
+
+  it('a closing knock is about doors that are open', async (t) => {
+    const { nodes, state } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    const { knock, grant } = grantOf('198.51.100.7')
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b?.opened.length === 1)
+    state.now += 3600
+    assert.equal(await a.gates.end(() => true, 'close', PATIENCE), undefined)
+  })
+
+  it('a node with the name of another by mistake closes too', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b', 'b'])
+    const [a, b, twin] = nodes
+    const { knock, grant } = grantOf('198.51.100.7')
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b?.opened.length === 1 && twin?.opened.length === 1)
+    await b?.gates.end(() => true, 'revoke', PATIENCE)
+    await eventually(() => twin?.ended.length === 1 && a.ended.length === 1)
+  })
+
+  it('what was revoked before it could be written is never written; the revocation is, when etcd has room', async (t) => {
+    const { nodes, state, kept } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    state.full = true
+    const { knock, grant } = grantOf('198.51.100.7', 300)
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => a.gates.status()[0]?.problem === 'database space exceeded')
+    const ended = await a.gates.end(() => true, 'revoke', PATIENCE)
+    assert.equal(ended?.unwritten, 'database space exceeded')
+    state.full = false
+    await eventually(() => [...kept.keys()].some((key) => key.startsWith('revocation/')))
+    await delay(20)
+    assert.deepEqual(b?.opened, [])
+    assert.ok(![...kept.keys()].some((key) => key.startsWith('grant/')))
+  })
+
+  it('a node that is there and says nothing is told as not confirmed', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    await eventually(() => (a.records.status().records ?? 0) >= 2)
+    // It hears of nothing from now on.
+    if (b !== undefined) b.records.take = () => undefined
+    const { knock, grant } = grantOf('198.51.100.7')
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => a.gates.status()[0]?.problem === undefined)
+    assert.deepEqual((await a.gates.end(() => true, 'revoke', PATIENCE))?.unreached, ['b'])
+  })
+
+  it('one stanza does not fill etcd', async (t) => {
+    const { nodes, kept } = cluster(t, ['a', 'b'])
+    const [a] = nodes
+    for (let i = 0; i < 1010; i++) {
+      const { knock, grant } = grantOf(`198.51.${100 + (i >> 8)}.${i & 255}`)
+      a.gates.granted(knock, grant, stanza)
+    }
+    assert.equal(a.gates.status().length, 1000)
+    await eventually(() => [...kept.keys()].filter((key) => key.startsWith('grant/')).length === 1000)
+  })
+})
