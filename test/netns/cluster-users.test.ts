@@ -10,9 +10,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterUsersStatus } from '../../src/daemon/warden/cluster-users/cluster-users.ts'
 import { askControl } from '../../src/daemon/warden/control.ts'
 import type { Status } from '../../src/daemon/warden/status.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
 import { CLIENT, ClusterLab, type ClusterNode } from '../support/cluster-lab.ts'
 import { ghostportCommand, type LogEvent, sendPacket, stanza, type TestKeys } from '../support/daemon.ts'
 import { netnsUnavailable } from '../support/netns.ts'
+import { must } from '../support/results.ts'
+import { sealedPacket } from '../support/sealed.ts'
 
 const OWNER = { key: 'the key of the owner', hmac: 'and the other key of the owner' }
 const OWN = stanza(
@@ -89,15 +92,16 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     })
     return { key: key ?? '', hmac: hmac ?? '' }
   }
-  function packet({ key, hmac }: TestKeys, isBase64 = true): string {
-    const secrets = isBase64
-      ? ['--key-base64-rijndael', key, '--key-base64-hmac', hmac ?? '']
-      : ['--key-rijndael', key, '--key-hmac', hmac ?? '']
-    const words = ['--no-rc-file', '-D', '10.9.0.21', '-a', CLIENT, '-A', 'tcp/22', '--test', '--verbose']
-    const made = lab.client.host.must(ghostportCommand('knock', ...words, ...secrets))
-    const text = /[A-Za-z0-9+/]{140,}/.exec(made)?.[0]
-    assert.ok(text, made)
-    return text
+  function packet({ key, hmac = '' }: TestKeys, isBase64 = true): string {
+    const bytes = (text: string) => Uint8Array.from(Buffer.from(text, isBase64 ? 'base64' : 'utf8'))
+    return sealedPacket(
+      0,
+      { source: CLIENT },
+      {
+        encryption: { key: must(EncryptionKey.fromBytes(bytes(key))), mode: 'CBC' },
+        hmac: { key: must(HmacKey.fromBytes(bytes(hmac))), type: 'sha256' },
+      },
+    )
   }
   async function knock(at: ClusterNode, keys: TestKeys, isBase64 = true): Promise<LogEvent> {
     const text = packet(keys, isBase64)

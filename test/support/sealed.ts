@@ -22,7 +22,11 @@ export const packetKeys = {
  * @param age in seconds.
  * @param asked another address, or another port.
  */
-export function sealedPacket(age = 0, asked: { readonly source?: string; readonly tcp?: number } = {}): string {
+export function sealedPacket(
+  age = 0,
+  asked: { readonly source?: string; readonly tcp?: number } = {},
+  using: Parameters<typeof sealPacket>[1] = packetKeys,
+): string {
   const message = {
     ...{ kind: 'access', random: String(++sealed).padStart(16, '0'), username: must(parseUsername('ada')) },
     ...{
@@ -32,7 +36,7 @@ export function sealedPacket(age = 0, asked: { readonly source?: string; readonl
     ports: [{ protocol: 'tcp', port: port(asked.tcp ?? 22) }],
   } as const satisfies OutgoingMessage
   const salt = crypto.getRandomValues(new Uint8Array(8))
-  return must(sealPacket(message, packetKeys, { digestType: 'sha256', salt }))
+  return must(sealPacket(message, using, { digestType: 'sha256', salt }))
 }
 
 /** The request that carries a packet. */
