@@ -12,6 +12,7 @@ import { client } from './measures/client.ts'
 import { cluster } from './measures/cluster.ts'
 import { console as consoleMeasure } from './measures/console.ts'
 import { expiry } from './measures/expiry.ts'
+import { fleet } from './measures/fleet.ts'
 import { flood } from './measures/flood.ts'
 import { footprint } from './measures/footprint.ts'
 import { full } from './measures/full.ts'
@@ -21,6 +22,7 @@ import { grants, replays } from './measures/growth.ts'
 import { jitless } from './measures/jitless.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
+import { scale } from './measures/scale.ts'
 import { stanzas } from './measures/stanzas.ts'
 import { users } from './measures/users.ts'
 import { visitors } from './measures/visitors.ts'
@@ -48,6 +50,8 @@ const measures: readonly Measure[] = [
   consoleMeasure,
   gatewayVerdicts,
   cluster,
+  fleet,
+  scale,
 ]
 
 // One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.

@@ -1,6 +1,7 @@
 /** What a cluster adds to a knock: the same server without one, and with three members of etcd on the same host. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Program } from '../../test/support/netns.ts'
 import { makeKeys } from '../knocks.ts'
 import { Lab } from '../lab.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
@@ -15,7 +16,7 @@ const ROUNDS = 3
 /** In milliseconds. */
 const MOST_ADDED = 5
 const LAST_OF_BURST = 1000
-const MEMBERS = ['127.0.0.11', '127.0.0.12', '127.0.0.13']
+export const MEMBERS = ['127.0.0.11', '127.0.0.12', '127.0.0.13']
 
 export const cluster: Measure = {
   name: 'cluster',
@@ -72,21 +73,23 @@ const inCluster = (round: number) => ({
   ready: /"event":"cluster usable"/,
 })
 
-async function startEtcd(lab: Lab): Promise<void> {
+/** Three members, on the server's own host. */
+export async function startEtcd(lab: Lab): Promise<readonly Program[]> {
   const folder = lab.directory()
   const initial = MEMBERS.map((address, i) => `m${i}=http://${address}:2380`).join(',')
-  for (const [i, address] of MEMBERS.entries())
+  const members = MEMBERS.map((address, i) =>
     lab.server.start([
       ...['etcd', '--name', `m${i}`, '--data-dir', join(folder, `m${i}`), '--logger', 'zap', '--log-level', 'error'],
       ...['--listen-client-urls', `http://${address}:2379`, '--advertise-client-urls', `http://${address}:2379`],
       ...['--listen-peer-urls', `http://${address}:2380`, '--initial-advertise-peer-urls', `http://${address}:2380`],
       ...['--initial-cluster', initial],
-    ])
+    ]),
+  )
   for (let i = 0; i < 100; i++) {
     const { status } = lab.server.run(['etcdctl', '--endpoints', `http://${MEMBERS[0]}:2379`, 'get', 'nothing'], {
       env: { ETCDCTL_API: '3' },
     })
-    if (status === 0) return
+    if (status === 0) return members
     await delay(100)
   }
   throw new Error('etcd does not start')

@@ -32,7 +32,12 @@ export interface ServerKind {
 }
 
 /** access.conf for both kinds of server: one stanza that opens the door to all. */
-export function writeAccess(file: string, { keys, lifetime = 300, access = '' }: ServerOptions): void {
+export function writeAccess(file: string, options: ServerOptions): void {
+  writeFileSync(file, accessText(options), { mode: 0o600 })
+}
+
+/** Of access.conf. */
+export function accessText({ keys, lifetime = 300, access = '' }: ServerOptions): string {
   const lines = [
     'SOURCE ANY',
     `OPEN_PORTS tcp/${DOOR_PORT}`,
@@ -41,7 +46,7 @@ export function writeAccess(file: string, { keys, lifetime = 300, access = '' }:
     `KEY_BASE64 ${keys.encryptionBase64}`,
     `HMAC_KEY_BASE64 ${keys.hmacBase64}`,
   ]
-  writeFileSync(file, lines.map((line) => `${line}\n`).join('') + access, { mode: 0o600 })
+  return lines.map((line) => `${line}\n`).join('') + access
 }
 
 export class RunningServer {

@@ -9,7 +9,12 @@ import type { EtcdMember } from './connections.ts'
 
 /** How long one member may be silent before the next is asked too. An answer takes 2 to 4 ms. */
 const NEXT_MEMBER_AFTER = milliseconds(300)
-/** Before all members are asked once more. */
+/**
+ * All members were asked, and none has answered. A member forwards a change to the leader that it knows; if that one has
+ * just died, the change is lost, and the member waits for seconds. So it is asked again.
+ */
+const AGAIN_AFTER = milliseconds(400)
+/** All members failed: before they are asked once more. */
 const NEXT_ROUND_AFTER = milliseconds(100)
 const SHORTEST_TRY = milliseconds(50)
 /** gRPC: UNAUTHENTICATED, and INVALID_ARGUMENT as etcd 3.4 says it of a token. */
@@ -151,10 +156,11 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     }
   }
 
-  /** Each member once: the next as soon as the one before failed, or is slow. The first answer counts. */
+  /** Each member: the next as soon as the one before failed, or is slow; then again. The first answer counts. */
   function oneRound(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
     return new Promise((resolve) => {
       const enough = new AbortController()
+      const first = best
       let begun = 0
       let silent = 0
       let why = 'no time is left'
@@ -166,10 +172,11 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
       }
       const begin = (): void => {
         clearTimeout(timer)
-        if (begun >= members.length || enough.signal.aborted) return
-        const index = (best + begun++) % members.length
+        const left = until - performance.now()
+        if (enough.signal.aborted || (begun >= members.length && left < SHORTEST_TRY)) return
+        const index = (first + begun++) % members.length
         const member = members[index]
-        const limit = milliseconds(Math.max(1, until - performance.now()))
+        const limit = milliseconds(Math.max(1, left))
         if (member === undefined) return
         void calls.call(member, path, body, { limit, token, signal: enough.signal }).then((answer) => {
           if (enough.signal.aborted) return
@@ -180,10 +187,10 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
           }
           ;({ why } = answer)
           silent++
-          if (silent === members.length) finish({ kind: 'silence', why })
-          else begin()
+          if (begun < members.length) begin()
+          else if (silent === begun) finish({ kind: 'silence', why })
         })
-        timer = setTimeout(begin, NEXT_MEMBER_AFTER)
+        timer = setTimeout(begin, begun < members.length ? NEXT_MEMBER_AFTER : AGAIN_AFTER)
       }
       begin()
     })

@@ -89,6 +89,7 @@ export class ClusterLab implements AsyncDisposable {
           ...(clock !== undefined && { inside: clock.inside }),
           access: options.settings?.access ?? stanza(['FW_ACCESS_TIMEOUT 5'], keys),
           ...(options.settings?.argv !== undefined && { argv: options.settings.argv }),
+          ...(options.settings?.program !== undefined && { program: options.settings.program }),
           server: [
             `CLUSTER etcd://${addresses.map((address) => `${address}:2379`).join(',')}/front`,
             `CLUSTER_NODE ${name}`,

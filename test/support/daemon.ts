@@ -156,7 +156,7 @@ export class Daemon {
     }
   }
 
-  async ready(from = 0, deadlineMs = 20_000): Promise<LogEvent> {
+  async ready(from = 0, deadlineMs = 60_000): Promise<LogEvent> {
     await this.#program.says(/"event":"ready"/, deadlineMs)
     return await this.until(({ event }) => event === 'ready', from, deadlineMs)
   }

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { milliseconds, port } from '../units.ts'
+import type { EtcdAnswer, EtcdCalls } from './call.ts'
+import { openEtcd } from './etcd.ts'
+
+const LIMIT = milliseconds(20_000)
+const NEVER = new Promise<EtcdAnswer>(() => {})
+const yes = (value: unknown = {}): Promise<EtcdAnswer> => Promise.resolve({ kind: 'answer', value })
+const failed = (why: string): Promise<EtcdAnswer> => Promise.resolve({ kind: 'silence', why })
+
+/** @param answers what each call gets, in turn; with no more of them, silence for ever. */
+function etcdWith(hosts: readonly string[], answers: readonly ((host: string) => Promise<EtcdAnswer>)[]) {
+  const asked: string[] = []
+  const calls: Pick<EtcdCalls, 'call' | 'close'> = {
+    call: ({ host }) => answers[asked.push(host) - 1]?.(host) ?? NEVER,
+    close: () => {},
+  }
+  const members = hosts.map((host) => ({ host, port: port(2379) }))
+  return { asked, etcd: openEtcd({ members }, calls as EtcdCalls) }
+}
+
+describe('a client of etcd', () => {
+  it('asks the next member as soon as one fails, and that one first from then on', async () => {
+    const { asked, etcd } = etcdWith(['a', 'b', 'c'], [() => failed('no'), () => yes(), () => yes()])
+    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
+    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
+    assert.deepEqual(asked, ['a', 'b', 'b'])
+  })
+
+  it('asks the next member if one is silent, and all of them again while all are', async () => {
+    const { asked, etcd } = etcdWith(['a', 'b'], [() => NEVER, () => NEVER, () => NEVER, () => yes()])
+    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
+    assert.deepEqual(asked, ['a', 'b', 'a', 'b'])
+  })
+
+  it('says why it has no answer', async () => {
+    const { etcd } = etcdWith(['a'], [() => failed('no route to a')])
+    const answer = await etcd.ask('/', {}, milliseconds(100))
+    assert.deepEqual(answer, { kind: 'silence', why: 'no route to a' })
+  })
+
+  it('asks the member first that leads', async () => {
+    const status = (own: string, leader: string) => () => yes({ header: { member_id: own }, leader })
+    const { asked, etcd } = etcdWith(['a', 'b', 'c'], [status('1', '2'), status('2', '2'), () => yes()])
+    await etcd.preferLeader(LIMIT)
+    await etcd.ask('/', {}, LIMIT)
+    assert.deepEqual(asked, ['a', 'b', 'b'])
+  })
+
+  it('stays with its member where none leads', async () => {
+    const nobody = () => yes({ header: { member_id: '1' }, leader: '0' })
+    const { asked, etcd } = etcdWith(['a', 'b'], [nobody, () => failed('no'), () => yes()])
+    await etcd.preferLeader(LIMIT)
+    await etcd.ask('/', {}, LIMIT)
+    assert.deepEqual(asked, ['a', 'b', 'a'])
+  })
+})
