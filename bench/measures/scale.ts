@@ -24,6 +24,7 @@ const RUNS = [
   { nodes: 200, rate: 100, atOnce: 1 },
   { nodes: 200, rate: 300, atOnce: 1 },
   { nodes: 200, rate: 600, atOnce: 1 },
+  { nodes: 200, rate: 1000, atOnce: 1 },
 ] as const
 
 export const scale: Measure = {

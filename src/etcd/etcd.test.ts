@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { milliseconds, port } from '../units.ts'
 import type { EtcdAnswer, EtcdCalls } from './call.ts'
 import { openEtcd } from './etcd.ts'
@@ -32,6 +33,21 @@ describe('a client of etcd', () => {
     const { asked, etcd } = etcdWith(['a', 'b'], [() => NEVER, () => NEVER, () => NEVER, () => yes()])
     assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
     assert.deepEqual(asked, ['a', 'b', 'a', 'b'])
+  })
+
+  it('sends one late request once more, and the others when that one is answered', async () => {
+    const silent = Array.from({ length: 3 }, () => () => NEVER)
+    const { asked, etcd } = etcdWith(['a'], [...silent, () => yes(1), () => yes(2), () => yes(3)])
+    const answers = await Promise.all([1, 2, 3].map(() => etcd.ask('/', {}, LIMIT)))
+    assert.deepEqual(answers.map((answer) => answer.kind === 'answer' && answer.value).toSorted(), [1, 2, 3])
+    assert.equal(asked.length, 6)
+  })
+
+  it('sends no more than one late request once more while no answer comes', async () => {
+    const { asked, etcd } = etcdWith(['a'], [])
+    for (let i = 0; i < 5; i++) void etcd.ask('/', {}, milliseconds(600))
+    await delay(600)
+    assert.equal(asked.length, 6)
   })
 
   it('says why it has no answer', async () => {

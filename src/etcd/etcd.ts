@@ -7,13 +7,14 @@ import { type Milliseconds, milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, type EtcdCalls, etcdCalls } from './call.ts'
 import type { EtcdMember } from './connections.ts'
 
-/** How long one member may be silent before the next is asked too. An answer takes 2 to 4 ms. */
-const NEXT_MEMBER_AFTER = milliseconds(300)
+/** An answer takes 2 to 4 ms. After this time it is late, and may never come: its member is gone, or has lost it. */
+const LATE_AFTER = milliseconds(300)
 /**
- * All members were asked, and none has answered. A member forwards a change to the leader that it knows; if that one has
- * just died, the change is lost, and the member waits for seconds. So it is asked again.
+ * How often a late request is sent once more: one of them, for all. A member forwards a change to the leader that it
+ * knows; if that one has just died, the change is lost. If the second request is answered well, all late ones are sent
+ * again. Else etcd is busy, and more requests would make it worse.
  */
-const AGAIN_AFTER = milliseconds(400)
+const SECOND_EVERY = milliseconds(400)
 /** All members failed: before they are asked once more. */
 const NEXT_ROUND_AFTER = milliseconds(100)
 const SHORTEST_TRY = milliseconds(50)
@@ -64,6 +65,9 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   /** The member that answered last is asked first. */
   let best = 0
   let token: string | undefined
+  /** When a late request was last sent once more, and what sends the others. */
+  let lastSecond = Number.NEGATIVE_INFINITY
+  const late = new Set<() => void>()
 
   /** The member that is followed. */
   let followed = 0
@@ -156,43 +160,62 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     }
   }
 
-  /** Each member: the next as soon as the one before failed, or is slow; then again. The first answer counts. */
+  /**
+   * Each member: the next as soon as the one before failed, or if no answer came for a while; then again. The first
+   * answer counts.
+   */
   function oneRound(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
     return new Promise((resolve) => {
-      const enough = new AbortController()
       const first = best
+      const enough = new AbortController()
       let begun = 0
       let silent = 0
       let why = 'no time is left'
       let timer: NodeJS.Timeout | undefined
       const finish = (answer: EtcdAnswer): void => {
         clearTimeout(timer)
+        late.delete(again)
         resolve(answer)
         enough.abort()
       }
-      const begin = (): void => {
-        clearTimeout(timer)
-        const left = until - performance.now()
-        if (enough.signal.aborted || (begun >= members.length && left < SHORTEST_TRY)) return
-        const index = (first + begun++) % members.length
+      const begin = (index: number, isSecond: boolean): void => {
         const member = members[index]
+        const began = performance.now()
+        const left = until - began
+        if (member === undefined || enough.signal.aborted || (begun >= members.length && left < SHORTEST_TRY)) return
+        begun++
         const limit = milliseconds(Math.max(1, left))
-        if (member === undefined) return
         void calls.call(member, path, body, { limit, token, signal: enough.signal }).then((answer) => {
           if (enough.signal.aborted) return
           if (answer.kind !== 'silence') {
             best = index
             finish(answer)
+            // etcd is well, and the others wait for what is lost.
+            if (isSecond && performance.now() - began < LATE_AFTER) for (const other of [...late]) other()
             return
           }
           ;({ why } = answer)
           silent++
-          if (begun < members.length) begin()
+          if (begun < members.length) begin((first + begun) % members.length, isSecond)
           else if (silent === begun) finish({ kind: 'silence', why })
         })
-        timer = setTimeout(begin, begun < members.length ? NEXT_MEMBER_AFTER : AGAIN_AFTER)
       }
-      begin()
+      const again = (): void => {
+        late.delete(again)
+        begin(best, false)
+      }
+      const onLate = (): void => {
+        if (performance.now() >= until) return
+        late.add(again)
+        const early = lastSecond + SECOND_EVERY - performance.now()
+        if (early <= 0) {
+          lastSecond = performance.now()
+          begin((first + begun) % members.length, true)
+        }
+        timer = setTimeout(onLate, early <= 0 ? SECOND_EVERY : early)
+      }
+      timer = setTimeout(onLate, LATE_AFTER)
+      begin(first, false)
     })
   }
 }
