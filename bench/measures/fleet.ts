@@ -1,4 +1,4 @@
-/** Three servers with one identity, and three members of etcd: a thousand knocks at once, and the loss of the leader. */
+/** Three servers with one identity, three members of etcd: a thousand knocks at once, and the loss of the leader. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClusterLab, type ClusterNode } from '../../test/support/cluster-lab.ts'
 import { openSender, type Sender } from '../../test/support/sender.ts'
