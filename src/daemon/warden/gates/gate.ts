@@ -22,7 +22,7 @@ import { encodeRecord, parseRecord } from '../../../firewall/record.ts'
 import { failureFields, type Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { type Failure, type Result, refuse } from '../../../result.ts'
-import { type UnixSeconds, unixSeconds } from '../../../units.ts'
+import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { grantFields } from '../journal.ts'
 import { judgeRecord } from './judge-record.ts'
@@ -49,6 +49,8 @@ export interface GateParts extends OwnHands {
 
 /** Seconds that what a node says of a grant stays after its end. */
 const SPARE = 60
+/** When a door that could not be closed is closed again. */
+const AGAIN_AFTER = milliseconds(2000)
 /** Records that wait. One transaction of the firewall opens many. */
 const MOST_WAITING = 20_000
 
@@ -213,9 +215,14 @@ export class Gate {
       const problem = await ending
       const detail = problem ?? (how === 'close' ? 'its own client closed it' : `revoked at ${node}`)
       log.write(problem === undefined ? 'info' : 'error', 'gate', { detail, by: node, ...grantFields(grant) })
-      // What may still be open is tried again when the record is told again.
-      if (problem === undefined) void this.#say(id, { v: 1, closed: clock.now() }, end)
-      else await taken.add([before as NonNullable<typeof before>], now)
+      if (problem === undefined) {
+        void this.#say(id, { v: 1, closed: clock.now() }, end)
+        return
+      }
+      await taken.add([before as NonNullable<typeof before>], now)
+      // Also where the record is not told again.
+      if (end > clock.now())
+        setTimeout(() => this.#push({ id, revocation: { v: 1, how, node, end } }), AGAIN_AFTER).unref()
     })
     // Closed first; on the disk by then that it never opens again.
     const unwritten = await taken.add(

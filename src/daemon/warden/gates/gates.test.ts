@@ -50,6 +50,7 @@ function cluster(t: TestContext, names: readonly string[]) {
     assert.ok(taken.ok)
     const opened: Grant[] = []
     const ended: string[] = []
+    const problems: string[] = []
     const log = new MemoryLog()
     const gates = new Gates({
       ...{ own: name as NodeName, records, taken: taken.value, clock, log, policy: () => policy },
@@ -58,10 +59,13 @@ function cluster(t: TestContext, names: readonly string[]) {
         opened.push(...grants)
         return grants.map((grant) => ok({ grant }) as never)
       },
-      end: async (grant, how) => void ended.push(`${how} ${grant.id}`),
+      end: async (grant, how) => {
+        ended.push(`${how} ${grant.id}`)
+        return problems.shift()
+      },
     })
     t.after(() => gates.close())
-    return { records, gates, opened, ended, log }
+    return { records, gates, opened, ended, problems, log }
   })
   for (const { records } of nodes) {
     records.connect((message) => {
@@ -162,6 +166,17 @@ describe('what nodes open and end for each other', () => {
     a.gates.granted(knock, grant, stanza)
     await eventually(() => a.gates.status()[0]?.problem === undefined)
     assert.deepEqual((await a.gates.end(() => true, 'revoke', PATIENCE))?.unreached, ['b'])
+  })
+
+  it('a door that could not be closed is closed again, and is told as open until then', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    b?.problems.push('the firewall refuses')
+    const { knock, grant } = grantOf('198.51.100.7', 300)
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => a.gates.status()[0]?.opened.length === 1)
+    assert.deepEqual((await a.gates.end(() => true, 'revoke', PATIENCE))?.unreached, ['b'])
+    await eventually(() => b?.ended.length === 2 && a.gates.status()[0]?.closed.join() === 'b')
   })
 
   it('one stanza does not fill etcd', async (t) => {

@@ -58,7 +58,8 @@ export class TakenFile {
       const read = readServerFile(path, LARGEST)
       if (!read.ok) return read
       const parsed = parseLines(read.value ?? '')
-      if (parsed === undefined) return unusable('it is damaged')
+      if (parsed === undefined)
+        return unusable('it is damaged. When all grants of before have ended, delete it, and restart')
       const made = new TakenFile(path, parsed.taken, parsed.forgotten, most)
       made.#rewrite(now, KEPT)
       return ok(made)
