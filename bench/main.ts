@@ -16,6 +16,7 @@ import { fleet } from './measures/fleet.ts'
 import { flood } from './measures/flood.ts'
 import { footprint } from './measures/footprint.ts'
 import { full } from './measures/full.ts'
+import { gates } from './measures/gates.ts'
 import { gateway, gatewayTiming, gatewayVerdicts } from './measures/gateway.ts'
 import { gpg } from './measures/gpg.ts'
 import { grants, replays } from './measures/growth.ts'
@@ -51,6 +52,7 @@ const measures: readonly Measure[] = [
   gatewayVerdicts,
   cluster,
   fleet,
+  gates,
   scale,
 ]
 
