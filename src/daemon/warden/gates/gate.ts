@@ -49,6 +49,8 @@ export interface GateParts extends OwnHands {
 
 /** Seconds that what a node says of a grant stays after its end. */
 const SPARE = 60
+/** Until a gate tells that it has opened. Others open meanwhile, and what all tell at once would keep them from it. */
+const TELLING_AFTER = milliseconds(150)
 /** When a door that could not be closed is closed again. */
 const AGAIN_AFTER = milliseconds(2000)
 /** Records that wait. One transaction of the firewall opens many. */
@@ -186,7 +188,8 @@ export class Gate {
       ...grantFields(grant),
       lifetime: grant.lifetime,
     })
-    void this.#say(id, { v: 1, until: unixSeconds(now + grant.lifetime) }, end)
+    const record: OpenedRecord = { v: 1, until: unixSeconds(now + grant.lifetime) }
+    setTimeout(() => void this.#say(id, record, end), TELLING_AFTER).unref()
   }
 
   #refused(id: RecordId, record: GrantRecord, failure: Failure): void {
