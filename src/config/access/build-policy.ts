@@ -63,5 +63,12 @@ export function buildPolicy(config: ServerConfig, stanzas: readonly Stanza[]): R
   if (!ports.ok) return ports
   const { captures, sharedPorts } = ports.value
   const policy = { ...config.policy, stanzas, ...(sharedPorts !== undefined && { sharedPorts }) }
-  return ok({ policy, captures, notices: notices.all() })
+  const opensNothing = config.captures.length === 0 && !stanzas.some(({ fromCluster }) => fromCluster)
+  return ok({ policy, captures, notices: [...notices.all(), ...(opensNothing ? [IDLE_GATE] : [])] })
+}
+
+const IDLE_GATE: Notice = {
+  level: 'warning',
+  text: 'This gate opens nothing: it captures no packets (CAPTURE none), and no stanza has FROM_CLUSTER Y',
+  cure: 'add FROM_CLUSTER Y to a stanza with the NAME that the other nodes use',
 }

@@ -27,6 +27,16 @@ describe('GATES and FROM_CLUSTER', () => {
     assert.ok(loaded.ok && loaded.value.notices.some(({ text }) => text.includes('FROM_CLUSTER without OPEN_PORTS')))
   })
 
+  it('warn of a gate that opens nothing', () => {
+    const warnings = (stanza: string) => {
+      const loaded = load(stanza, `${CLUSTER}${SECRET}CAPTURE none;\n`)
+      assert.ok(loaded.ok, JSON.stringify(loaded))
+      return loaded.value.notices.filter(({ text }) => text.startsWith('This gate opens nothing'))
+    }
+    assert.equal(warnings('NAME alice\nOPEN_PORTS tcp/22\n').length, 1)
+    assert.equal(warnings('NAME alice\nOPEN_PORTS tcp/22\nFROM_CLUSTER Y\n').length, 0)
+  })
+
   for (const [what, stanza, server, code, line] of [
     ['without a NAME', 'GATES web-*\n', undefined, 'CONFIG_MISSING_KEY', 4],
     ['without a NAME', 'FROM_CLUSTER Y\n', undefined, 'CONFIG_MISSING_KEY', 4],
