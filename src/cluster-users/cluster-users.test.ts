@@ -5,7 +5,7 @@ import { encodeText, jsonLine } from '../bytes/text.ts'
 import { copyText, seenIn } from './copy.ts'
 import { endedUsers } from './ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from './pages.ts'
-import { judgeRoster, MOST_RECENT, nextRoster, type Roster, readRoster } from './roster.ts'
+import { judgeRoster, MOST_OF_ONE_PAGE, MOST_RECENT, nextRoster, type Roster, readPage, readRoster } from './roster.ts'
 
 const id = (n: number): string => `${n}`.padStart(16, 'A')
 const made = (n: number) => ({ id: id(n), node: 'web-1', at: 1_764_150_000, pages: [] })
@@ -121,6 +121,9 @@ describe('the pages of a cluster', () => {
   it('refuse a stanza that no record holds, and more pages than a roster', () => {
     assert.ok(!changePages([], [{ key: 'ada', after: stanza('ada', 22, 'x'.repeat(8000)) }]).ok)
     assert.ok(!onPages(names.concat(names).map((name) => stanza(name, 22, 'x'.repeat(1500)))).ok)
+    const tiny = onPages(Array.from({ length: 2 * MOST_OF_ONE_PAGE + 1 }, (_, i) => `NAME ${i}`))
+    assert.ok(tiny.ok)
+    assert.ok(tiny.value.every((page) => readPage({ stanzas: page.stanzas }) !== undefined))
   })
 
   it('stay few, also after many changes', () => {

@@ -4,7 +4,7 @@ import { sameNameKey } from '../access/stanza-name.ts'
 import { encodeText, jsonLine } from '../bytes/text.ts'
 import { judgeClusterStanza } from '../config/access/cluster-blocks.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { MOST_PAGES } from './roster.ts'
+import { MOST_OF_ONE_PAGE, MOST_PAGES } from './roster.ts'
 
 /** The stanzas of one page. `id` is absent for a page that is still to be written. */
 export interface PageOfStanzas {
@@ -101,7 +101,7 @@ function divided(stanzas: readonly string[]): readonly (readonly string[])[] {
   for (const text of stanzas) {
     const own = sizeOf([text])
     const last = parts.at(-1)
-    if (last === undefined || size + own > MOST_OF_PAGE) {
+    if (last === undefined || last.length === MOST_OF_ONE_PAGE || size + own > MOST_OF_PAGE) {
       parts.push([text])
       size = own
     } else {

@@ -7,6 +7,8 @@ import { integer, list, mapped, printableAscii, type Read, type Reader, record, 
 
 /** Pages of one roster: with 8 KB each, room for some 5 000 stanzas. */
 export const MOST_PAGES = 256
+/** Stanzas of one page. */
+export const MOST_OF_ONE_PAGE = 200
 /** Rosters before it that a roster names. */
 export const MOST_RECENT = 64
 
@@ -37,7 +39,7 @@ export interface Roster {
   readonly recent: readonly string[]
 }
 
-const page = record({ stanzas: list(text({ max: 8192 }), { min: 1, max: 200 }) }, {})
+const page = record({ stanzas: list(text({ max: 8192 }), { min: 1, max: MOST_OF_ONE_PAGE }) }, {})
 export type Page = Read<typeof page>
 export const readPage: Reader<Page> = page
 

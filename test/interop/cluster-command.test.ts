@@ -196,6 +196,30 @@ describe('ghostport cluster', () => {
     refused(await two.run('status'), 'SETUP_REFUSED', /in no cluster/)
   })
 
+  it('is left with the users of the cluster, and never so that the server would not start', async () => {
+    const settings = [
+      ...['CLUSTER etcd://127.0.0.1:2379/front', 'CLUSTER_NODE web-3', `CLUSTER_SECRET_FILE ${home.path}/three.secret`],
+      ...['CLUSTER_USERS Y', 'CLUSTER_COPY_AGE 1000', `REPLAY_DB ${home.path}/three.db`],
+      `ACCESS_FILE ${home.path}/three/access.conf`,
+    ]
+    writeFileSync(join(home.path, 'three.secret'), `${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o600 })
+    const three = host('three', settings.map((line) => `${line};\n`).join(''))
+    const keys = 'KEY one\nHMAC_KEY two\n'
+    const copy = join(home.path, 'three.db-cluster-users.conf')
+    writeFileSync(copy, `SOURCE ANY\nNAME ada\n${keys}`, { mode: 0o600 })
+    writeFileSync(three.path('access.conf'), `SOURCE ANY\nNAME owner\nGATES web-*\n${keys}`, { mode: 0o600 })
+    const before = three.text()
+    refused(await three.run('leave', '--yes'), 'CONFIG_CONFLICT', /would not start afterwards: GATES needs CLUSTER/)
+    assert.equal(three.text(), before)
+    assert.ok(existsSync(copy))
+    writeFileSync(three.path('access.conf'), `SOURCE ANY\nNAME owner\n${keys}`, { mode: 0o600 })
+    const left = await three.run('leave', '--yes')
+    assert.equal(left.status, 0, left.stderr)
+    assert.doesNotMatch(three.text(), /^CLUSTER/m)
+    assert.equal(existsSync(copy), false, 'keys of all users of the cluster')
+    assert.ok(existsSync(join(home.path, 'three.secret')), 'a file of the administrator')
+  })
+
   it('sends a process without privilege to etcd', { skip: process.getuid?.() !== 0 }, async () => {
     const seen: string[] = []
     // What connects here is in the hands of whoever listens.

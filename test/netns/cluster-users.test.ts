@@ -266,7 +266,8 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     assert.match(refused(node(0), 'disable', 'first'), /etcd was put back/)
     did(node(0), 'publish', '--copy')
     await inSync()
-    assert.equal((await usersOf(node(1))).version, version + 1)
+    // Newer also for a node that was away, at a version in between.
+    assert.equal((await usersOf(node(1))).version, version + 65)
     assert.ok(copyOf(node(1)).includes('second'))
     did(node(1), 'disable', 'first')
     assert.equal(member().etcdctl('del', 'ghostport/front/closed-until').status, 0)
@@ -308,7 +309,7 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     assert.equal(copyOf(node(1)), before)
     did(node(0), 'publish', '--copy')
     await inSync()
-    assert.equal((await usersOf(node(1))).version, version + 1)
+    assert.equal((await usersOf(node(1))).version, version + 65)
   })
 
   it('2 000 users are listed and read again, and a change of one is small', async () => {

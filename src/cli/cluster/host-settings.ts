@@ -5,11 +5,12 @@
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { changedText } from '../../audit-log/changed-lines.ts'
-import { loadServerConfig } from '../../config/load.ts'
+import { loadConfig, loadServerConfig } from '../../config/load.ts'
 import type { ConfigFiles } from '../../config/reading/config-files.ts'
 import type { ClusterConfig } from '../../config/server/cluster-settings.ts'
+import type { ParsedServerConfig } from '../../config/server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import { type ClusterSecrets, readClusterSecrets } from '../../daemon/warden/cluster-process/secrets.ts'
+import { type ClusterSecrets, judgeCluster, readClusterSecrets } from '../../daemon/warden/cluster-process/secrets.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
@@ -21,10 +22,11 @@ import { recorded } from '../recorded.ts'
 import { configFiles } from '../server/config-source.ts'
 import { lockConfigFile } from '../server/lock-config-file.ts'
 
-/** The settings that init and join write, and that leave takes away. */
+/** The settings that leave takes away: those that init and join write, and what depends on them. */
 export const CLUSTER_SETTINGS = [
   ...(['CLUSTER', 'CLUSTER_NODE', 'CLUSTER_TIMEOUT', 'CLUSTER_PASSWORD_FILE', 'CLUSTER_CA_FILE'] as const),
   ...(['CLUSTER_SECRET_FILE', 'CLUSTER_CERTIFICATE_FILE', 'CLUSTER_KEY_FILE'] as const),
+  ...(['CLUSTER_USERS', 'CLUSTER_USERS_MAY', 'CLUSTER_COPY_AGE'] as const),
 ] as const
 /** The files of a cluster, beside the settings. */
 export const PASSWORD_NAME = 'cluster.password'
@@ -100,7 +102,7 @@ export interface HostChange {
   readonly files?: readonly BesideFile[]
   /** Those that go once the settings do not name them any more. */
   readonly removed?: readonly string[]
-  /** Runs between files and settings: its failure takes the files back. */
+  /** Runs between files and settings. Others may know the files then: they stay for the next try. */
   readonly between?: () => Promise<Result<void>>
 }
 
@@ -115,9 +117,11 @@ export async function changeHost({ file, config }: HostSettings, change: HostCha
     const after = change.edit(before.value)
     const judged = loadServerConfig(withText(files, file, after), { server: file })
     if (!judged.ok) return judged
+    const starts = startsStill(files, file, after)
+    if (!starts.ok) return starts
     const { did, to } = change
     const line = { did, to, ...changedText(before.value, after) }
-    return await recorded(config.auditLog, line, () => carryOut(file, before.value, after, change))
+    return await recorded(config.auditLog, line, () => carryOut(file, before.value, judged.value, after, change))
   } finally {
     locked.value.release()
   }
@@ -126,6 +130,7 @@ export async function changeHost({ file, config }: HostSettings, change: HostCha
 async function carryOut(
   file: string,
   before: string,
+  { config, at }: ParsedServerConfig,
   after: string,
   { files = [], removed = [], between }: HostChange,
 ): Promise<Result<void>> {
@@ -145,6 +150,10 @@ async function carryOut(
     }
     if (isNew) made.push(path)
   }
+  // As a start will read them.
+  const usable = judgeCluster({ server: config, at })
+  if (!usable.ok) return back(usable.failure)
+  if (between !== undefined) made.length = 0
   const judged = await between?.()
   if (judged?.ok === false) return back(judged.failure)
   removeDrafts(file)
@@ -152,6 +161,15 @@ async function carryOut(
   if (!written.ok) return back(written.failure)
   for (const path of removed) rmSync(systemPath(path), { force: true })
   return ok(undefined)
+}
+
+/** A server that starts now must start afterwards too: else its doors stay shut for everybody. */
+function startsStill(files: ConfigFiles, file: string, after: string): Result<void> {
+  if (!loadConfig(files, { server: file }).ok) return ok(undefined)
+  const loaded = loadConfig(withText(files, file, after), { server: file })
+  if (loaded.ok) return ok(undefined)
+  const { failure } = loaded
+  return { ok: false, failure: { ...failure, detail: `the server would not start afterwards: ${failure.detail}` } }
 }
 
 function withText(files: ConfigFiles, file: string, text: string): ConfigFiles {

@@ -107,9 +107,11 @@ function planOf(name: string, given: Given): Result<Plan> {
   const text = addressText(address.value)
   const judged = judgeHost(host.value, text)
   if (!judged.ok) return judged
-  const secret = ownSecret(host.value.file, SECRET_NAME, 'base64')
+  const there = host.value.config.cluster
+  const secret = ownSecret(there?.secretFile ?? besideSettings(host.value.file, SECRET_NAME), 'base64')
   if (!secret.ok) return secret
-  const password = user === undefined ? ok(undefined) : ownSecret(host.value.file, PASSWORD_NAME, 'base64url')
+  const passwordFile = there?.passwordFile ?? besideSettings(host.value.file, PASSWORD_NAME)
+  const password = user === undefined ? ok(undefined) : ownSecret(passwordFile, 'base64url')
   if (!password.ok) return password
   return ok({
     ...{ host: host.value, address: address.value, text, node: node.value, admin: given.admin ?? 'root' },
@@ -124,8 +126,7 @@ function authoritiesIn(text: string): Result<string> {
 }
 
 /** That of an earlier try, which may be known to etcd already; else a new one of 32 bytes. */
-function ownSecret(settings: string, name: string, form: 'base64' | 'base64url'): Result<string> {
-  const path = besideSettings(settings, name)
+function ownSecret(path: string, form: 'base64' | 'base64url'): Result<string> {
   return existsSync(systemPath(path)) ? secretLine(path) : ok(randomBytes(32).toString(form))
 }
 

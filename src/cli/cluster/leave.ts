@@ -1,4 +1,5 @@
 /** `ghostport cluster leave`: this host is no node any more. Nothing in etcd is touched. */
+import { clusterCopyPath, clusterCopyStatePath } from '../../config/server/server-config.ts'
 import { withoutSettings } from '../../host/set-up/edit-settings.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
@@ -23,11 +24,14 @@ export async function leaveCluster(given: Given, terminal: Terminal): Promise<Ou
   const { cluster } = config
   if (cluster === undefined) return refuse('SETUP_REFUSED', `${file} has no CLUSTER: this host is in no cluster`)
   // Only files that init or join have made.
-  const removed = [
+  const made = [
     [cluster.passwordFile, PASSWORD_NAME],
     [cluster.secretFile, SECRET_NAME],
     [cluster.authoritiesFile, AUTHORITIES_NAME],
   ].flatMap(([path, name]) => (path !== undefined && path === besideSettings(file, name ?? '') ? [path] : []))
+  // They hold the keys of all users, and the next cluster has others.
+  const copies = cluster.users === undefined ? [] : [clusterCopyPath(config), clusterCopyStatePath(config)]
+  const removed = [...made, ...copies]
   const isDry = given['dry-run'] > 0
   const plan = [
     `the settings CLUSTER… in ${file} become comments`,

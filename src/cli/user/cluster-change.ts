@@ -34,12 +34,16 @@ export function clusterChanges(
   const earlier = files.read(file)
   const before = byKey(earlier.ok ? earlier.value : '')
   const now = byKey(text)
+  const known = new Set(earlier.ok ? stanzaTexts(earlier.value).map((stanza) => stanza.text) : [])
+  // Each that is new, also one that has no key here because it may not be there: it must not just be left out.
+  for (const stanza of stanzaTexts(text)) {
+    const judged = known.has(stanza.text) ? ok(undefined) : judge(file, stanza, after)
+    if (!judged.ok) return judged
+  }
   const changes: StanzaChange[] = []
   for (const [key, stanza] of now) {
     const old = before.get(key)?.text
     if (old === stanza.text) continue
-    const judged = judge(file, stanza, after)
-    if (!judged.ok) return judged
     changes.push({ key, ...(old !== undefined && { before: old }), after: stanza.text })
   }
   for (const [key, { text: old }] of before) if (!now.has(key)) changes.push({ key, before: old })

@@ -1,6 +1,7 @@
 /** Stanzas of a cluster beside those of a node: one that cannot be used costs itself, and nothing else. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { textFromBytes } from '../../bytes/text.ts'
 import { loadConfig } from '../load.ts'
 import { type ConfigFiles, filesFromSnapshot } from '../reading/config-files.ts'
 import { judgeClusterStanza } from './cluster-blocks.ts'
@@ -71,6 +72,14 @@ describe('stanzas of a cluster', () => {
       assert.deepEqual(names, ['owner', 'ada of the cluster', 'bob of the cluster'])
       assert.match(said, why)
     })
+
+  it('have no key of bytes that are not text: other nodes would read another key', () => {
+    const raw = stanza('ada').replace('somebody', textFromBytes(Uint8Array.of(0xe9)))
+    const judged = judgeClusterStanza(raw)
+    assert.ok(!judged.ok)
+    assert.match(judged.failure.detail, /KEY_BASE64/)
+    assert.ok(judgeClusterStanza(stanza('ada').replace('somebody', 'é')).ok)
+  })
 
   it('use no NAT unless the node says so', () => {
     const nat = ['ENABLE_IPT_FORWARDING Y', 'CLUSTER_USERS_MAY nat']

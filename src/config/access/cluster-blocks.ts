@@ -4,6 +4,7 @@
  * changes what the stanzas of this node's own file say.
  */
 import { parseStanzaName, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
+import { isUnicode } from '../../bytes/text.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
@@ -69,6 +70,11 @@ export function clusterBlocks(
  */
 export function judgeClusterStanza(text: string): Result<StanzaName, ConfigFailure> {
   const file = 'the stanza'
+  // A record is JSON: other bytes, of a raw key, would become other text.
+  if (!isUnicode(text))
+    return refuse('CONFIG_SYNTAX', 'a stanza of a cluster is UTF-8: a key of other bytes goes into KEY_BASE64', {
+      at: { file, line: 1 },
+    })
   const lines = linesOf(file, text, 1)
   if (!lines.ok) return lines
   const refused = judge(lines.value, true)

@@ -10,7 +10,7 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
-import type { StanzaName } from '../../access/stanza-name.ts'
+import { type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import { askerActor } from '../../audit-log/asker-actor.ts'
 import type { AuditActor } from '../../audit-log/entry.ts'
 import { type Clock, monotonic } from '../../clock.ts'
@@ -259,8 +259,20 @@ export class Warden {
       return `${failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `}${failure.detail}`
     // It may have been the end of an earlier reload.
     for (let i = 0; i < 3 && this.#parts.configurations.isPending; i++) await this.#dispatch.nextReload()
-    for (const name of ended) await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by)
-    return undefined
+    // A stanza of this node’s own goes on: the one of the cluster was left out beside it.
+    const own = new Set(
+      this.#parts.configurations.active.policy.stanzas.flatMap(({ name, ofCluster }) =>
+        name === undefined || ofCluster ? [] : [sameNameKey(name)],
+      ),
+    )
+    const failed: string[] = []
+    for (const name of ended) {
+      if (own.has(sameNameKey(name))) continue
+      const answer = await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by)
+      if ('failure' in answer && answer.failure.code !== 'REVOKE_UNKNOWN')
+        failed.push(`what ${name} has open was not ended: ${answer.failure.detail}`)
+    }
+    return failed[0]
   }
 
   /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */

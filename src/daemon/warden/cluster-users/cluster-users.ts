@@ -9,7 +9,7 @@ import { monotonic } from '../../../clock.ts'
 import { type RecordName, recordId } from '../../../cluster-record/record-name.ts'
 import { endedUsers } from '../../../cluster-users/ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from '../../../cluster-users/pages.ts'
-import { judgeRoster, nextRoster, type Roster, type Seen } from '../../../cluster-users/roster.ts'
+import { judgeRoster, MOST_RECENT, nextRoster, type Roster, type Seen } from '../../../cluster-users/roster.ts'
 import { stanzaTexts } from '../../../config/access/cluster-blocks.ts'
 import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
@@ -133,7 +133,9 @@ export class ClusterUsers {
 
   /** Why stanzas of the cluster grant nothing now. */
   copyOld(): string | undefined {
-    if (this.#seen === undefined || !this.#isOutdated()) return undefined
+    // A file of stanzas that is not as this server writes it.
+    if (this.#seen === undefined) return 'this node does not know of which version its users of the cluster are'
+    if (!this.#isOutdated()) return undefined
     const age = this.#age()
     const ago = age === undefined ? 'a time that is not known' : showAge(age)
     return `this node last had the newest users of the cluster ${ago} ago, and CLUSTER_COPY_AGE is ${this.#parts.copyAge} s`
@@ -192,7 +194,8 @@ export class ClusterUsers {
     if (why !== undefined) return this.#cannot(why)
     const pages = onPages(stanzaTexts(this.#text).map(({ text }) => text))
     if (!pages.ok) return pages
-    const own: Roster = { ...seen, node: '', at: 0, pages: [], recent: [] }
+    // So far above it that it is newer also for nodes that were away, and have a version in between.
+    const own: Roster = { ...seen, version: seen.version + MOST_RECENT, node: '', at: 0, pages: [], recent: [] }
     const made = await this.#publish(pages.value, own, this.#view.rosters)
     return made === 'again' ? this.#cannot('another node was first: look at “ghostport status”') : made
   }
@@ -217,7 +220,7 @@ export class ClusterUsers {
     if (lost[0] !== undefined) return this.#cannot(lost[0])
     const made = { id: randomId(), node, at: Math.floor(Date.now() / 1000), pages: written }
     const roster = nextRoster(before, made, others)
-    const taken = this.#nextTaken()
+    const taken = this.#nextTaken(roster.version)
     const why = await records.create(nameOf(`roster/${roster.version}`), roster)
     const told = await (why === undefined ? taken : Promise.race([taken, soon()]))
     if (told?.id === roster.id || told?.recent.includes(roster.id)) {
@@ -230,10 +233,12 @@ export class ClusterUsers {
     return this.#cannot(why ?? 'etcd did not show the change in time: “ghostport user list” tells whether it was made')
   }
 
-  /** @returns the next roster that comes into force here; undefined after some time. */
-  #nextTaken(): Promise<Roster | undefined> {
+  /** @returns the next roster from this version on that comes into force here; undefined after some time. */
+  #nextTaken(version: number): Promise<Roster | undefined> {
     return new Promise((resolve) => {
       const end = (roster?: Roster): void => {
+        // The one before it may still be on its way into force.
+        if (roster !== undefined && roster.version < version) return
         clearTimeout(timer)
         this.#waiting.delete(end)
         resolve(roster)
@@ -306,7 +311,7 @@ export class ClusterUsers {
       return
     }
     const kept = copy.read()
-    const text = kept.ok ? (kept.value?.text ?? '') : ''
+    const text = kept.ok && kept.value !== undefined ? kept.value.text : this.#text
     for (const name of endedUsers(this.#text, text)) this.#ended.add(name)
     this.#text = text
     this.#stanzas = stanzas.length
@@ -330,13 +335,12 @@ export class ClusterUsers {
     while (this.#isDue && this.#apply !== undefined && this.#current !== undefined) {
       const roster = this.#current
       const ended = [...this.#ended]
+      // Others may be added meanwhile, by a newer roster: these are for the next turn.
+      this.#ended.clear()
       this.#isDue = false
       this.#refused = await this.#apply(roster, ended)
-      if (this.#refused === undefined) {
-        this.#ended.clear()
-        // Their grants may have been asked for meanwhile.
-        this.#tick()
-      }
+      if (this.#refused === undefined) this.#tick()
+      else for (const name of ended) this.#ended.add(name)
       for (const taken of this.#waiting) taken(roster)
     }
   }
@@ -351,6 +355,10 @@ export class ClusterUsers {
       this.#keptAt = now
       this.#isDue = true
       void this.#applyNow()
+    } else if (this.#problem?.code === 'CLUSTER_USERS_REFUSED' && this.#listed && now - this.#keptAt > KEEP_EVERY) {
+      // The disk may have room again, and nobody tells the roster a second time.
+      this.#keptAt = now
+      this.#consider()
     }
     const isOutdated = this.#seen !== undefined && this.#isOutdated()
     if (isOutdated === this.#wasOutdated) return
