@@ -44,6 +44,7 @@ export const testPackages = [
   'strace', // makes their disks slow
   'sudo',
   'systemd-container',
+  'tinyproxy-bin', // a proxy, without the service that the package tinyproxy would add
   'w3m', // a text browser, for the forms of the gateway
   'zbar-tools', // reads QR codes
   'zsh',

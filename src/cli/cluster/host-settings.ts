@@ -102,8 +102,10 @@ export interface HostChange {
   readonly files?: readonly BesideFile[]
   /** Those that go once the settings do not name them any more. */
   readonly removed?: readonly string[]
-  /** Runs between files and settings. Others may know the files then: they stay for the next try. */
+  /** Runs between files and settings. */
   readonly between?: () => Promise<Result<void>>
+  /** Whether others may know what is in the files, after `between`. Then a failure leaves them for the next try. */
+  readonly isKnown?: () => boolean
 }
 
 /** @param change of what {@link readHostSettings} read. @returns what is wrong; then this host is as before. */
@@ -132,7 +134,7 @@ async function carryOut(
   before: string,
   { config, at }: ParsedServerConfig,
   after: string,
-  { files = [], removed = [], between }: HostChange,
+  { files = [], removed = [], between, isKnown }: HostChange,
 ): Promise<Result<void>> {
   const made: string[] = []
   const back = (failure: Failure): Result<never> => {
@@ -153,8 +155,8 @@ async function carryOut(
   // As a start will read them.
   const usable = judgeCluster({ server: config, at })
   if (!usable.ok) return back(usable.failure)
-  if (between !== undefined) made.length = 0
   const judged = await between?.()
+  if (isKnown?.()) made.length = 0
   if (judged?.ok === false) return back(judged.failure)
   removeDrafts(file)
   const written = after === before ? ok(undefined) : replaceConfigFile(file, after)

@@ -48,11 +48,14 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
   const admin = password === undefined ? ok(undefined) : await adminPassword(plan.value.admin, given, terminal)
   if (!admin.ok) return admin
   let steps: readonly { readonly what: string; readonly state: string }[] = []
+  /** Whether etcd may have the password. Before its first step, it was not told. */
+  let isKnown = false
   const prepared = async (rehearsal: 'yes' | 'no'): Promise<Result<void>> => {
     const { user, members, cluster } = address
     if (password === undefined || admin.value === undefined || user === undefined) return ok(undefined)
     const login = { user: plan.value.admin, password: admin.value }
     const done = await prepare({ ...tlsOf(address, plan.value), members, cluster, login, user, password, rehearsal })
+    isKnown = !done.ok || done.value.steps.length > 0
     if (!done.ok) return done
     ;({ steps } = done.value)
     const made = steps.filter(({ state }) => state === 'made').map(({ what }) => what)
@@ -74,7 +77,7 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
     return made.ok ? await worksNow(plan.value) : made
   }
   const change = { did: 'cluster init', to: name, edit: (text: string) => withSettings(text, settings), files } as const
-  const changed = await changeHost(host, { ...change, between })
+  const changed = await changeHost(host, { ...change, between, isKnown: () => isKnown })
   if (!changed.ok) return changed
   tell(given, terminal, { steps, settings, files: files.map(({ path }) => path), isDry })
   return 0
