@@ -5,6 +5,7 @@
 import { createSecureContext } from 'node:tls'
 import { jsonLine, printable } from '../bytes/text.ts'
 import { integer, type Reader, record, text } from '../json-reader.ts'
+import { formatHostPort } from '../packet/address.ts'
 import type { Milliseconds } from '../units.ts'
 import { Connections, type EtcdMember } from './connections.ts'
 import { openStream, type StreamOptions } from './stream.ts'
@@ -66,15 +67,7 @@ export interface CallOptions {
 }
 
 export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
-  const { authorities, own } = tls ?? {}
-  const secureContext =
-    tls === undefined
-      ? undefined
-      : createSecureContext({
-          minVersion: 'TLSv1.2',
-          ...(authorities !== undefined && { ca: authorities }),
-          ...(own !== undefined && { cert: own.certificate, key: own.key }),
-        })
+  const secureContext = tls && createSecureContext(tlsOptions(tls))
   const connections = new Connections(secureContext)
   return {
     stream: (member, path, body, options) =>
@@ -90,11 +83,20 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
   }
 }
 
+/** As Node.js takes it. */
+export function tlsOptions({ authorities, own }: EtcdTls) {
+  return {
+    minVersion: 'TLSv1.2' as const,
+    ...(authorities !== undefined && { ca: authorities }),
+    ...(own !== undefined && { cert: own.certificate, key: own.key }),
+  }
+}
+
 function requestText({ host, port }: EtcdMember, path: string, body: unknown, token: string | undefined): string {
   const text = jsonLine(body)
   const head = [
     `POST ${path} HTTP/1.1`,
-    `Host: ${host.includes(':') ? `[${host}]` : host}:${port}`,
+    `Host: ${formatHostPort(host, port)}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(text)}`,
     ...(token === undefined ? [] : [`Authorization: ${token}`]),

@@ -42,6 +42,11 @@ export function closedKey(cluster: string): string {
   return `ghostport/${cluster}/closed-until`
 }
 
+/** A condition of a transaction: nobody has written this key. @param key as {@link encoded} gives it. */
+export function isAbsent(key: string): unknown {
+  return { key, target: 'CREATE', result: 'EQUAL', create_revision: '0' }
+}
+
 /** @param claims at most {@link MOST_CLAIMS}, each digest once. @returns the body for `/v3/kv/txn`. */
 export function claimTxn({ cluster, node }: ClaimSpace, claims: readonly EtcdClaim[], lease: LeaseId): unknown {
   const closed = { request_range: { key: encoded(closedKey(cluster)) } }
@@ -49,7 +54,7 @@ export function claimTxn({ cluster, node }: ClaimSpace, claims: readonly EtcdCla
     const key = encoded(claimKey(cluster, digest))
     return {
       request_txn: {
-        compare: [{ key, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
+        compare: [isAbsent(key)],
         success: [{ request_put: { key, value: encoded(`${node} ${nonce}`), lease } }],
         failure: [{ request_range: { key } }],
       },

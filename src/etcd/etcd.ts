@@ -79,7 +79,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     if (login !== undefined) {
       // Its token may be old: a stream needs one at its beginning only.
       const refused = await logIn(performance.now() + PULSE_LIMIT)
-      if (refused !== undefined) return refused.kind === 'answer' ? '' : refused.why
+      if (refused !== undefined) return refused.why
     }
     const member = members[followed++ % members.length]
     if (member === undefined || signal.aborted) return 'not needed any more'
@@ -138,7 +138,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   }
 
   /** @returns why not. */
-  async function logIn(until: number): Promise<EtcdAnswer | undefined> {
+  async function logIn(until: number): Promise<Exclude<EtcdAnswer, { kind: 'answer' }> | undefined> {
     const answer = await askMembers('/v3/auth/authenticate', { name: login?.user, password: login?.password }, until)
     if (answer.kind !== 'answer') return answer
     const { token: got } = answer.value as { readonly token?: unknown }

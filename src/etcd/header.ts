@@ -8,7 +8,8 @@ export interface EtcdPast {
   readonly revision: bigint
 }
 
-const number64 = mapped(text({ max: 20 }), (read) => (/^[0-9]{1,20}$/.test(read) ? BigInt(read) : undefined))
+/** 64 bits, which etcd writes as text. */
+export const number64 = mapped(text({ max: 20 }), (read) => (/^[0-9]{1,20}$/.test(read) ? BigInt(read) : undefined))
 const header = record({ cluster_id: number64, revision: number64 }, { member_id: number64, raft_term: number64 })
 
 /** @returns undefined for what is no answer of etcd. */

@@ -5,7 +5,7 @@ import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { printable } from '../bytes/text.ts'
 import type { Milliseconds } from '../units.ts'
-import type { EtcdTls } from './call.ts'
+import { type EtcdTls, tlsOptions } from './call.ts'
 import type { EtcdMember } from './connections.ts'
 
 /** Bytes of the longest answer: the metrics of an etcd have some 100 000. */
@@ -51,14 +51,6 @@ export function getPlain(
     })
     request.end()
   })
-}
-
-function tlsOptions({ authorities, own }: EtcdTls) {
-  return {
-    minVersion: 'TLSv1.2' as const,
-    ...(authorities !== undefined && { ca: authorities }),
-    ...(own !== undefined && { cert: own.certificate, key: own.key }),
-  }
 }
 
 /**

@@ -1,7 +1,8 @@
 /** What a user of etcd may do, compared with what a node of one cluster needs. Pure. */
-import { decodeBase64Padded, encodeBase64Padded } from '../bytes/base64.ts'
+import { decodeBase64Padded } from '../bytes/base64.ts'
 import { textFromBytes } from '../bytes/text.ts'
 import { picked } from './picked.ts'
+import { prefixRange } from './prefix.ts'
 
 /**
  * A range of keys, in the order of their bytes: `[from, to)`. An empty `to`: this key alone. A `to` of one zero byte:
@@ -12,21 +13,6 @@ export interface KeyRange {
   readonly mayWrite: boolean
   readonly from: Buffer
   readonly to: Buffer
-}
-
-/** All keys that begin with this. */
-export function prefixRange(prefix: string): { readonly from: Buffer; readonly to: Buffer } {
-  const from = Buffer.from(prefix)
-  const to = Buffer.from(prefix)
-  const last = to.length - 1
-  to[last] = (to[last] ?? 0) + 1
-  return { from, to }
-}
-
-/** The same, as a field of a request. */
-export function prefixFields(prefix: string): { readonly key: string; readonly range_end: string } {
-  const { from, to } = prefixRange(prefix)
-  return { key: encodeBase64Padded(from), range_end: encodeBase64Padded(to) }
 }
 
 /** `perm` of etcd’s answer about a role. @returns undefined for what has no sense. */

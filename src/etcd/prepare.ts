@@ -5,8 +5,9 @@
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
-import { judgeRanges, parseRanges, prefixFields } from './permissions.ts'
+import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
+import { prefixFields } from './prefix.ts'
 import { shown } from './survey.ts'
 import type { PreparedStep } from './survey-report.ts'
 

@@ -3,7 +3,7 @@
  * that many share. What it is good for ends by what is in it, and not by its lease.
  */
 import type { Milliseconds, Seconds } from '../units.ts'
-import { encoded, type LeaseId } from './claim-txn.ts'
+import { encoded, isAbsent, type LeaseId } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 
@@ -55,7 +55,7 @@ export class RecordWrites {
   async create({ key, value }: Omit<RecordWrite, 'life'>, limit: Milliseconds): Promise<string | undefined> {
     const name = encoded(key)
     const body = {
-      compare: [{ key: name, target: 'CREATE', result: 'EQUAL', create_revision: '0' }],
+      compare: [isAbsent(name)],
       success: [{ request_put: { key: name, value } }],
     }
     const answer = await this.#etcd.ask('/v3/kv/txn', body, limit)

@@ -1,6 +1,7 @@
 /** A look at a whole cluster of etcd, and at what is in it of one cluster of ours. Changes nothing. */
 import { decodeBase64Padded } from '../bytes/base64.ts'
-import { decodeText } from '../bytes/text.ts'
+import { asAscii, decodeText } from '../bytes/text.ts'
+import { formatHostPort } from '../packet/address.ts'
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { closedKey, encoded } from './claim-txn.ts'
@@ -8,8 +9,9 @@ import type { EtcdMember } from './connections.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
 import { readPast } from './header.ts'
 import { certificateEnd, getPlain, metric } from './look-at-member.ts'
-import { judgeRanges, parseRanges, prefixFields } from './permissions.ts'
+import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
+import { prefixFields } from './prefix.ts'
 import { parsePresence, presencePrefix } from './presence.ts'
 import type { Failed, Survey, SurveyedMember } from './survey-report.ts'
 
@@ -52,7 +54,7 @@ export async function surveyCluster(access: EtcdAccess, cluster: string): Promis
 
 async function lookAtMember(member: EtcdMember, access: EtcdAccess): Promise<SurveyedMember> {
   const { host, port } = member
-  const at = shown(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const at = shown(formatHostPort(host, port))
   const calls = etcdCalls(access)
   try {
     const until = access.tls === undefined ? undefined : await certificateEnd(member, access.tls, LIMIT)
@@ -227,7 +229,5 @@ function failed(answer: Exclude<EtcdAnswer, { kind: 'answer' }>): Failed {
 
 /** What a report may hold. */
 export function shown(value: unknown): string {
-  return String(value)
-    .replace(/[^\x20-\x7e]/g, '?')
-    .slice(0, 290)
+  return asAscii(String(value)).slice(0, 290)
 }

@@ -9,7 +9,8 @@ import { either, list, literal, mapped, type Reader, record, text } from '../jso
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { encoded } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
-import { type EtcdPast, goesOn, readPast } from './header.ts'
+import { type EtcdPast, goesOn, number64, readPast } from './header.ts'
+import { prefixFields } from './prefix.ts'
 
 /** A key that was written, or removed (`value` absent). */
 export interface KeyChange {
@@ -50,7 +51,6 @@ const COMPACTED = 'compacted'
 const FORGOTTEN = 'etcd has forgotten something'
 
 const anything: Reader<unknown> = (value) => value ?? null
-const number64 = mapped(text({ max: 20 }), (read) => (/^[0-9]{1,20}$/.test(read) ? BigInt(read) : undefined))
 const keyText = mapped(text({ max: 1024 }), (read) => {
   const bytes = decodeBase64Padded(read)
   return bytes === undefined ? undefined : decodeText(bytes)
@@ -112,11 +112,11 @@ export class PrefixWatch {
     let past: EtcdPast | undefined
     let count = 0
     for (const section of sections) {
-      const end = afterPrefix(`${prefix}${section}`)
-      let from = encoded(`${prefix}${section}`)
+      const whole = prefixFields(`${prefix}${section}`)
+      let from = whole.key
       for (let isMore = true; isMore; ) {
         const revision = past === undefined ? {} : { revision: `${past.revision}` }
-        const body = { key: from, range_end: end, limit: `${PAGE}`, ...revision }
+        const body = { ...whole, key: from, limit: `${PAGE}`, ...revision }
         const answer = await etcd.ask('/v3/kv/range', body, LIST_LIMIT)
         if (answer.kind !== 'answer') return answer.why
         const page = readPage(answer.value)
@@ -156,7 +156,7 @@ export class PrefixWatch {
       '/v3/watch',
       {
         create_request: {
-          ...{ key: encoded(prefix), range_end: afterPrefix(prefix) },
+          ...prefixFields(prefix),
           start_revision: `${since.revision + 1n}`,
         },
       },
@@ -213,9 +213,4 @@ function refusalOf(value: unknown): string | undefined {
   const { error } = (value ?? {}) as { readonly error?: unknown }
   const { message } = (error ?? {}) as { readonly message?: unknown }
   return text({ max: 1000 })(message)
-}
-
-/** The first key after all that begin with the prefix, which is ASCII. */
-function afterPrefix(prefix: string): string {
-  return encoded(`${prefix.slice(0, -1)}${String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)}`)
 }

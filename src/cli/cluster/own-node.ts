@@ -1,6 +1,7 @@
 /** What init and join have in common: the name of this node, its certificate, and the settings that are written. */
 import { hostname } from 'node:os'
 import { type ClusterAddress, type NodeName, nodeName } from '../../config/server/cluster-settings.ts'
+import { formatHostPort } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { readCertificates, readSecretFile } from '../../system/trusted-file.ts'
 import { fromHere } from '../server/config-source.ts'
@@ -111,7 +112,7 @@ export function judgeHost({ file, config }: HostSettings, text: string): Result<
 }
 
 export function addressText({ secure, user, members, cluster }: ClusterAddress): string {
-  const hosts = members.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+  const hosts = members.map(({ host, port }) => formatHostPort(host, port))
   return `${secure ? 'etcds' : 'etcd'}://${user === undefined ? '' : `${user}@`}${hosts.join(',')}/${cluster}`
 }
 

@@ -1,5 +1,6 @@
 /** The address of a node on a command line: `host`, `host:62202`, `[2001:db8::1]:62202`. */
 import { readClientSetting } from '../../config/client/fwknoprc-settings.ts'
+import { formatHostPort } from '../../packet/address.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import type { Port } from '../../units.ts'
@@ -11,8 +12,7 @@ export interface ServerAt {
 }
 
 export function describeServer({ server, port }: ServerAt): string {
-  if (port === undefined) return server
-  return server.includes(':') ? `[${server}]:${port}` : `${server}:${port}`
+  return port === undefined ? server : formatHostPort(server, port)
 }
 
 /** The same forms, and a bare IPv6 address. */

@@ -1,4 +1,5 @@
 /** The message for an error that nothing expected: one sentence, never a stack trace. */
+import { asAscii } from '../../bytes/text.ts'
 import { type Failure, refuse } from '../../result.ts'
 
 /** Messages of Node.js that quote the value which they complain about, and so could show a key. */
@@ -20,5 +21,5 @@ function describe(error: unknown): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   if (code !== undefined && QUOTES_A_VALUE.test(code)) return `${error.name} ${code}`
   const [line = ''] = error.message.split('\n')
-  return `${error.name}: ${line.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)}`
+  return `${error.name}: ${asAscii(line).slice(0, 200)}`
 }

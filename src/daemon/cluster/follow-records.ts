@@ -2,6 +2,7 @@
  * Follows the records of the cluster, and hands them to the warden as they are: sealed. Looked at here are their names,
  * form and size.
  */
+import { asAscii } from '../../bytes/text.ts'
 import { parseRecordName, RECORD_KINDS, readSealed, recordsPrefix } from '../../cluster-record/record-name.ts'
 import type { ClusterName } from '../../config/server/cluster-settings.ts'
 import type { Etcd } from '../../etcd/etcd.ts'
@@ -60,5 +61,5 @@ function inMessages(changes: readonly RecordChange[]): readonly (readonly Record
 
 /** For the warden, which takes printable ASCII only. */
 export function shown(why: string): string {
-  return why.replace(/[^\x20-\x7e]/g, '?').slice(0, 300)
+  return asAscii(why).slice(0, 300)
 }

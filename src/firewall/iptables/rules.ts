@@ -10,7 +10,7 @@
  */
 import { type Grant, isEveryPort, type TransitTarget, type Translated } from '../../access/grant.ts'
 import type { ChainPlace, ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
-import { type AddressFamily, familyOf, type IpAddress } from '../../packet/address.ts'
+import { type AddressFamily, familyOf, formatHostPort, type IpAddress } from '../../packet/address.ts'
 import type { Protocol } from '../../packet/message.ts'
 import type { Port } from '../../units.ts'
 import type { Instant } from '../book.ts'
@@ -87,7 +87,7 @@ export function rulesOf(
         add(
           'dnat',
           publicMatch(`${from}${here(opening, '-d')}`, protocol, publicPort),
-          `DNAT --to-destination ${named === undefined ? `:${localPort}` : hostAndPort({ address: named, port: localPort })}`,
+          `DNAT --to-destination ${named === undefined ? `:${localPort}` : formatHostPort(named, localPort)}`,
         )
         break
       }
@@ -98,7 +98,7 @@ export function rulesOf(
         add(
           'dnat',
           publicMatch(`${from}${here(opening, '-d')}`, protocol, publicPort),
-          `DNAT --to-destination ${hostAndPort(target)}`,
+          `DNAT --to-destination ${formatHostPort(target.address, target.port)}`,
         )
         translate(`${match} -m conntrack --ctstate DNAT`, translation)
         break
@@ -182,10 +182,6 @@ function here({ destination }: { readonly destination?: IpAddress }, option: '-d
 
 export function networkOf(address: IpAddress): string {
   return `${address}/${familyOf(address) === 4 ? 32 : 128}`
-}
-
-function hostAndPort({ address, port }: { readonly address: IpAddress; readonly port: Port }): string {
-  return familyOf(address) === 4 ? `${address}:${port}` : `[${address}]:${port}`
 }
 
 /** The chains that these rules are in, each once. */

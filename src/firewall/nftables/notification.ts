@@ -3,6 +3,7 @@
  * each changed object, and one, NEWGEN, that names the process. Of other tables, it is only noted that their rules
  * changed.
  */
+import { asAscii } from '../../bytes/text.ts'
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { readAttributes, readMessages } from '../../system/netlink.ts'
 import type { ForeignChange } from '../firewall.ts'
@@ -128,7 +129,5 @@ function weight({ what, how }: Omit<ForeignChange, 'by'>): number {
 /** A C string. A process may put control characters into its name; they are made harmless for the log. */
 function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
-  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
-    .toString('latin1')
-    .replace(/[^\x20-\x7e]/g, '?')
+  return asAscii(Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1'))
 }

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { monotonic } from '../../../clock.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
+import { formatHostPort } from '../../../packet/address.ts'
 import type { ReplayDigest } from '../../../packet/replay-digest.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
@@ -208,7 +209,7 @@ export class Cluster {
       isOutdated && this.#health.usable ? { ...this.#health, usable: false, why: 'it does not answer' } : this.#health
     return {
       ...{ cluster: config.cluster, node: config.node, usable, since: since.toISOString() },
-      members: config.members.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
+      members: config.members.map(({ host, port }) => formatHostPort(host, port)),
       ...(why !== undefined && { why }),
       ...(took !== undefined && usable && { answeredInMs: took }),
       ...this.#counts,
