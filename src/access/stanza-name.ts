@@ -33,6 +33,13 @@ export function sameNameKey(name: StanzaName): string {
   return name.toLowerCase()
 }
 
+/** The keys ({@link sameNameKey}) of the names of a node's own stanzas. A stanza of the cluster gives way to them. */
+export function ownNames(
+  stanzas: readonly { readonly name?: StanzaName | undefined; readonly ofCluster?: true }[],
+): ReadonlySet<string> {
+  return new Set(stanzas.flatMap(({ name, ofCluster }) => (name === undefined || ofCluster ? [] : [sameNameKey(name)])))
+}
+
 /** `stanza alice`, or `stanza 3` if it has no name. @param number its place among all stanzas, from 1. */
 export function describeStanza(number: number, name?: string): string {
   return `stanza ${name ?? number}`

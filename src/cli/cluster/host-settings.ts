@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { changedText } from '../../audit-log/changed-lines.ts'
 import { loadConfig, loadServerConfig } from '../../config/load.ts'
-import type { ConfigFiles } from '../../config/reading/config-files.ts'
+import { type ConfigFiles, withTexts } from '../../config/reading/config-files.ts'
 import type { ClusterConfig } from '../../config/server/cluster-settings.ts'
 import type { ParsedServerConfig } from '../../config/server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
@@ -117,9 +117,10 @@ export async function changeHost({ file, config }: HostSettings, change: HostCha
     const before = files.read(file)
     if (!before.ok) return before
     const after = change.edit(before.value)
-    const judged = loadServerConfig(withText(files, file, after), { server: file })
+    const changed = withTexts(files, new Map([[file, after]]))
+    const judged = loadServerConfig(changed, { server: file })
     if (!judged.ok) return judged
-    const starts = startsStill(files, file, after)
+    const starts = startsStill(files, changed, file)
     if (!starts.ok) return starts
     const { did, to } = change
     const line = { did, to, ...changedText(before.value, after) }
@@ -166,14 +167,10 @@ async function carryOut(
 }
 
 /** A server that starts now must start afterwards too: else its doors stay shut for everybody. */
-function startsStill(files: ConfigFiles, file: string, after: string): Result<void> {
+function startsStill(files: ConfigFiles, changed: ConfigFiles, file: string): Result<void> {
   if (!loadConfig(files, { server: file }).ok) return ok(undefined)
-  const loaded = loadConfig(withText(files, file, after), { server: file })
+  const loaded = loadConfig(changed, { server: file })
   if (loaded.ok) return ok(undefined)
   const { failure } = loaded
   return { ok: false, failure: { ...failure, detail: `the server would not start afterwards: ${failure.detail}` } }
-}
-
-function withText(files: ConfigFiles, file: string, text: string): ConfigFiles {
-  return { ...files, read: (path) => (path === file ? ok(text) : files.read(path)) }
 }

@@ -19,16 +19,19 @@ import {
   SECRET_NAME,
   secretLine,
 } from './host-settings.ts'
-import { allAnswer, mayWork, nameIsFree } from './judge-survey.ts'
+import { allAnswer, mayBeNode } from './judge-survey.ts'
 import type { Given } from './options.ts'
 import {
   addressText,
+  asNode,
+  asStranger,
   judgeHost,
+  type NodeFiles,
   nodeFiles,
   ownCertificate,
   ownNode,
   RESTART,
-  tlsOf,
+  tellFiles,
   type WantedNode,
 } from './own-node.ts'
 
@@ -51,10 +54,10 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
   /** Whether etcd may have the password. Before its first step, it was not told. */
   let isKnown = false
   const prepared = async (rehearsal: 'yes' | 'no'): Promise<Result<void>> => {
-    const { user, members, cluster } = address
+    const { user } = address
     if (password === undefined || admin.value === undefined || user === undefined) return ok(undefined)
     const login = { user: plan.value.admin, password: admin.value }
-    const done = await prepare({ ...tlsOf(address, plan.value), members, cluster, login, user, password, rehearsal })
+    const done = await prepare({ ...asStranger(address, plan.value), login, user, password, rehearsal })
     isKnown = !done.ok || done.value.steps.length > 0
     if (!done.ok) return done
     ;({ steps } = done.value)
@@ -65,11 +68,12 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
     const suggestion = 'ghostport cluster invite on a node that runs; or etcdctl user delete, if there is none'
     return refuse('ETCD_UNUSABLE', `${done.value.why}${already}`, isForeign ? { suggestion } : {})
   }
-  const { settings, files } = nodeFiles(host.file, plan.value)
+  const wanted = nodeFiles(host.file, plan.value)
+  const { settings, files } = wanted
   if (isDry) {
     const rehearsed = await prepared('yes')
     if (!rehearsed.ok) return rehearsed
-    tell(given, terminal, { steps, settings, files: files.map(({ path }) => path), isDry })
+    tell(given, terminal, { steps, wanted, isDry })
     return 0
   }
   const between = async (): Promise<Result<void>> => {
@@ -79,7 +83,7 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
   const change = { did: 'cluster init', to: name, edit: (text: string) => withSettings(text, settings), files } as const
   const changed = await changeHost(host, { ...change, between, isKnown: () => isKnown })
   if (!changed.ok) return changed
-  tell(given, terminal, { steps, settings, files: files.map(({ path }) => path), isDry })
+  tell(given, terminal, { steps, wanted, isDry })
   return 0
 }
 
@@ -135,9 +139,7 @@ function ownSecret(path: string, form: 'base64' | 'base64url'): Result<string> {
 
 /** Whether etcd can be reached, and whether it asks who somebody is. Nothing was changed yet. */
 async function lookFirst(plan: Plan, given: Given): Promise<Result<void>> {
-  const { address } = plan
-  const { members, cluster } = address
-  const seen = await survey({ ...tlsOf(address, plan), members, cluster })
+  const seen = await survey(asStranger(plan.address, plan))
   if (!seen.ok) return seen
   const answered = allAnswer(seen.value)
   if (!answered.ok) return answered
@@ -167,34 +169,27 @@ async function adminPassword(admin: string, given: Given, terminal: Terminal): P
 
 /** As the nodes will ask. */
 async function worksNow(plan: Plan): Promise<Result<void>> {
-  const { address, password, node, host } = plan
-  const { members, cluster, user } = address
-  const login = user === undefined || password === undefined ? {} : { login: { user, password } }
-  const seen = await survey({ ...tlsOf(address, plan), members, cluster, ...login })
-  if (!seen.ok) return seen
-  const works = mayWork(seen.value)
-  if (!works.ok) return works
+  const seen = await survey(asNode(plan.address, plan))
   // Done twice, this host itself is there.
-  return host.config.cluster?.node === node ? ok(undefined) : nameIsFree(seen.value, node)
+  return seen.ok ? mayBeNode(seen.value, plan.node, plan.host.config.cluster?.node) : seen
 }
 
 interface Done {
   readonly steps: readonly { readonly what: string; readonly state: string }[]
-  readonly settings: Readonly<Record<string, string>>
-  readonly files: readonly string[]
+  readonly wanted: NodeFiles
   readonly isDry: boolean
 }
 
-function tell(given: Given, terminal: Terminal, { steps, settings, files, isDry }: Done): void {
+function tell(given: Given, terminal: Terminal, { steps, wanted, isDry }: Done): void {
   if (given.json > 0) {
-    terminal.printJson({ dryRun: isDry, etcd: steps, settings, files })
+    const { settings, files } = wanted
+    terminal.printJson({ dryRun: isDry, etcd: steps, settings, files: files.map(({ path }) => path) })
     return
   }
   const words = { there: 'is there', made: 'made', missing: 'would be made' }
   terminal.print([
     ...steps.map(({ what, state }) => `etcd: ${what}: ${words[state as keyof typeof words]}`),
-    ...files.map((path) => `${isDry ? 'would write' : 'wrote'} ${path}`),
-    ...Object.entries(settings).map(([name, value]) => `${isDry ? 'would set' : 'set'} ${name} ${value}`),
+    ...tellFiles(wanted, isDry),
   ])
   if (isDry) terminal.note('nothing was changed')
   else

@@ -19,9 +19,9 @@ import {
   secretLine,
 } from './host-settings.ts'
 import { type JoinFile, readJoinFile } from './join-file.ts'
-import { mayWork, nameIsFree } from './judge-survey.ts'
+import { mayBeNode } from './judge-survey.ts'
 import type { Given } from './options.ts'
-import { judgeHost, nodeFiles, ownCertificate, ownNode, RESTART, tlsOf } from './own-node.ts'
+import { asNode, judgeHost, nodeFiles, ownCertificate, ownNode, RESTART, tellFiles } from './own-node.ts'
 
 export async function joinCluster(file: string, given: Given, terminal: Terminal): Promise<Outcome> {
   const path = fromHere(file)
@@ -37,21 +37,17 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
   const fits = judgeHere(host.value, joined.value)
   if (!fits.ok) return fits
   const { address, text, password, secret, authorities } = joined.value
-  const { members, cluster, user } = address
   const wanted = { text, node: node.value, password, secret, authorities, own: own.value }
-  const login = user === undefined || password === undefined ? {} : { login: { user, password } }
-  const seen = await survey({ ...tlsOf(address, wanted), members, cluster, ...login })
+  const seen = await survey(asNode(address, wanted))
   if (!seen.ok) return seen
-  const works = mayWork(seen.value)
-  if (!works.ok) return works
-  const isAgain = host.value.config.cluster?.node === node.value
-  const free = isAgain ? ok(undefined) : nameIsFree(seen.value, node.value)
-  if (!free.ok) return free
-  const { settings, files } = nodeFiles(host.value.file, wanted)
+  const allowed = mayBeNode(seen.value, node.value, host.value.config.cluster?.node)
+  if (!allowed.ok) return allowed
+  const made = nodeFiles(host.value.file, wanted)
+  const { settings, files } = made
   const isDry = given['dry-run'] > 0
   if (!isDry) {
     const edit = (before: string): string => withSettings(before, settings)
-    const changed = await changeHost(host.value, { did: 'cluster join', to: cluster, edit, files })
+    const changed = await changeHost(host.value, { did: 'cluster join', to: address.cluster, edit, files })
     if (!changed.ok) return changed
   }
   const silent = seen.value.members.filter(({ why }) => why !== undefined)
@@ -59,10 +55,7 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
     terminal.printJson({ dryRun: isDry, settings, files: files.map((one) => one.path), silent })
     return 0
   }
-  terminal.print([
-    ...files.map((one) => `${isDry ? 'would write' : 'wrote'} ${one.path}`),
-    ...Object.entries(settings).map(([name, value]) => `${isDry ? 'would set' : 'set'} ${name} ${value}`),
-  ])
+  terminal.print(tellFiles(made, isDry))
   terminal.note([
     ...silent.map(({ at, why }) => `warning: ${at} does not answer: ${why}`),
     ...(isDry ? ['nothing was changed'] : [`next: ${RESTART}`, `delete ${path.value}: it holds secrets`]),

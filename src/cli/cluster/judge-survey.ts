@@ -11,8 +11,18 @@ export function allAnswer({ members }: Survey): Result<void> {
   return silent === undefined ? ok(undefined) : refuse('ETCD_UNUSABLE', `${silent.at}: ${silent.why}`)
 }
 
+/**
+ * Whether this host may be the node of this name: its login does what it must, and no other host has the name.
+ * @param before the node that this host is already, if it is one.
+ */
+export function mayBeNode(survey: Survey, name: string, before: string | undefined): Result<void> {
+  const works = mayWork(survey)
+  if (!works.ok) return works
+  return before === name ? ok(undefined) : nameIsFree(survey, name)
+}
+
 /** Whether the login of the nodes does what it must. A member may be down, as etcd goes on without it. */
-export function mayWork(survey: Survey): Result<void> {
+function mayWork(survey: Survey): Result<void> {
   const { members, login, permissions } = survey
   if (members.every(({ why }) => why !== undefined)) return allAnswer(survey)
   if ('why' in login) return refuse('ETCD_UNUSABLE', `the login: ${login.why}`)
@@ -23,7 +33,7 @@ export function mayWork(survey: Survey): Result<void> {
 }
 
 /** @returns NODE_EXISTS if a node of this name has written something within the last minute. */
-export function nameIsFree({ nodes }: Survey, name: string): Result<void> {
+function nameIsFree({ nodes }: Survey, name: string): Result<void> {
   if (nodes === undefined || 'why' in nodes)
     return refuse('ETCD_UNUSABLE', `the nodes cannot be listed: ${nodes?.why ?? 'no answer'}`)
   const there = nodes.list.find(({ node }) => node === name)

@@ -87,18 +87,35 @@ export function nodeFiles(settings: string, { text, node, password, secret, auth
   }
 }
 
-/** For an errand. */
-export function tlsOf(
-  { secure }: Pick<ClusterAddress, 'secure'>,
+/** Where an errand goes, without a login. */
+export function asStranger(
+  { secure, members, cluster }: ClusterAddress,
   { authorities, own }: Pick<WantedNode, 'authorities' | 'own'>,
 ) {
-  if (!secure) return {}
-  return {
-    tls: {
-      ...(authorities !== undefined && { authorities }),
-      ...(own !== undefined && { own: { certificate: own.certificate, key: own.key } }),
-    },
+  const tls = {
+    ...(authorities !== undefined && { authorities }),
+    ...(own !== undefined && { own: { certificate: own.certificate, key: own.key } }),
   }
+  return { members, cluster, ...(secure && { tls }) }
+}
+
+/** The same, as the nodes will ask. */
+export function asNode(address: ClusterAddress, wanted: Pick<WantedNode, 'authorities' | 'own' | 'password'>) {
+  const { user } = address
+  const { password } = wanted
+  return {
+    ...asStranger(address, wanted),
+    ...(user !== undefined && password !== undefined && { login: { user, password } }),
+  }
+}
+
+/** What is written on this host, or would be. */
+export function tellFiles({ settings, files }: NodeFiles, isDry: boolean): readonly string[] {
+  const [write, set] = isDry ? ['would write', 'would set'] : ['wrote', 'set']
+  return [
+    ...files.map(({ path }) => `${write} ${path}`),
+    ...Object.entries(settings).map(([name, value]) => `${set} ${name} ${value}`),
+  ]
 }
 
 /** @returns SETUP_REFUSED where the host is in another cluster, or has files of one. */

@@ -1,7 +1,7 @@
 /** Looks at this host, and makes the plan of `ghostport init`. Changes nothing. */
 import { existsSync } from 'node:fs'
 import type { StanzaName } from '../../access/stanza-name.ts'
-import type { ConfigFiles } from '../../config/reading/config-files.ts'
+import { type ConfigFiles, withTexts } from '../../config/reading/config-files.ts'
 import { reviewConfig } from '../../config/review.ts'
 import {
   type ConnectionMark,
@@ -111,7 +111,7 @@ export async function prepare(looker: Looker, wishes: Wishes): Promise<Result<Pr
   const client = clientSide(looker, host, wishes, !kept.includes(USUAL_STANZAS), hide)
   const texts = composeTexts(files, kept, hide, way, client, wishes.name)
   if (!texts.ok) return texts
-  const planned = overlay(files, texts.value)
+  const planned = withTexts(files, new Map(Object.entries(texts.value)))
   const { faults, loaded } = reviewConfig(planned, { server: USUAL_SETTINGS })
   const [fault] = faults
   if (fault !== undefined) return { ok: false, failure: fault }
@@ -229,11 +229,6 @@ function composeTexts(
   if (keys === undefined) return ok({ [USUAL_SETTINGS]: text })
   const stanza = accessStanza(keys, { name, ports: ports.replaceAll(', ', ',') })
   return ok({ [USUAL_SETTINGS]: text, [USUAL_STANZAS]: `${STANZA_HEADING}${stanza}\n` })
-}
-
-/** The files of the disk, with those that are planned in their place. */
-function overlay(files: ConfigFiles, texts: Readonly<Record<string, string>>): ConfigFiles {
-  return { ...files, read: (path) => (Object.hasOwn(texts, path) ? ok(texts[path] ?? '') : files.read(path)) }
 }
 
 const MODE_OF_SETTINGS = 0o644

@@ -49,7 +49,7 @@ export async function confirmClaim(
   const [once, nonce] = [await newKeyPair(), crypto.getRandomValues(new Uint8Array(12))]
   const sealed = await sealForDevice({ id, claim: tagKey, seal }, device, once, nonce, profile)
   if (sealed === undefined) return refuse('CLAIM_REFUSED', 'the key of the device is none: the claim is no honest one')
-  const changed = await changeAccess(source.value, ({ users, files, server }) => {
+  const changed = await changeAccess(source.value, 'all', ({ users, files, server }) => {
     // While the digits were asked for, another command may have taken it back, and the user may be another one by now.
     const waits = waitsStill(invitationsFolder(server), gateway, name)
     if (!waits.ok) return waits

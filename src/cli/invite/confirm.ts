@@ -37,7 +37,7 @@ export async function confirm(name: StanzaName, given: Given, terminal: Terminal
     return refuse('INVITATION_ENDED', `no knock of ${found.name} is known, so nobody can say who has the file`, {
       suggestion: `wait for a knock (“ghostport invite list”), or --anyway`,
     })
-  const changed = await changeAccess(source.value, ({ users, files }) => {
+  const changed = await changeAccess(source.value, 'all', ({ users, files }) => {
     const user = findUser(users, name)
     if (user?.name === undefined) return unknownUser(users, name)
     if (!user.isInvited) return notInvited(user.name)

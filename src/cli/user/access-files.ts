@@ -3,8 +3,8 @@
  * only if the server would take the new text: it is read by the server’s own parser before anything is written.
  */
 import { statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { sameNameKey } from '../../access/stanza-name.ts'
+import { join } from 'node:path'
+import { ownNames, sameNameKey } from '../../access/stanza-name.ts'
 import { ownActor } from '../../audit-log/actor.ts'
 import { appendAudit } from '../../audit-log/append.ts'
 import { changedLines } from '../../audit-log/changed-lines.ts'
@@ -12,7 +12,7 @@ import { holdsKeys } from '../../config/access/access-setting-names.ts'
 import type { AccessReading } from '../../config/access/blocks.ts'
 import { type User, usersIn } from '../../config/access/users.ts'
 import { accessReading, type ConfigSource, type LoadedConfig, loadConfig, loadServerConfig } from '../../config/load.ts'
-import type { ConfigFiles } from '../../config/reading/config-files.ts'
+import { type ConfigFiles, withTexts } from '../../config/reading/config-files.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -63,9 +63,7 @@ export function readAccess(source: ConfigSource, reach: Reach = 'all'): Result<A
 
 /** Without those of the cluster that have the name of one of this node’s own: that one is meant. */
 function withoutHidden(users: readonly User[]): readonly User[] {
-  const own = new Set(
-    users.flatMap(({ name, ofCluster }) => (ofCluster || name === undefined ? [] : [sameNameKey(name)])),
-  )
+  const own = ownNames(users)
   return users.filter(({ name, ofCluster }) => !ofCluster || name === undefined || !own.has(sameNameKey(name)))
 }
 
@@ -106,8 +104,8 @@ export interface Changed<T> {
  */
 export async function changeAccess<T>(
   source: ConfigSource,
+  reach: Reach,
   edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T; readonly recorded: Recorded }>,
-  reach: Reach = 'all',
 ): Promise<Result<Changed<T>>> {
   const first = serverSettings(diskFiles(process.getuid?.() ?? 0), source)
   if (!first.ok) return first
@@ -121,7 +119,7 @@ export async function changeAccess<T>(
     if (!edited.ok) return edited
     const { texts, result, recorded } = edited.value
     if (texts.size === 0) return ok({ result, server, loaded })
-    const after = loadConfig(overlay(files, texts), source)
+    const after = loadConfig(withTexts(files, texts), source)
     if (!after.ok) return after
     const shared = clusterChanges(server, files, texts, after.value)
     if (!shared.ok) return shared
@@ -196,21 +194,6 @@ function judgeUnchanged(file: string, files: ConfigFiles): Result<void> {
   const now = diskFiles(process.getuid?.() ?? 0).read(file)
   const isSame = before.ok ? now.ok && now.value === before.value : !now.ok
   return isSame ? ok(undefined) : refuse('FILE_BUSY', `${file} was changed meanwhile, by an editor perhaps`)
-}
-
-function overlay(files: ConfigFiles, texts: NewTexts): ConfigFiles {
-  return {
-    ...files,
-    read: (path) => {
-      const text = texts.get(path)
-      return text === undefined ? files.read(path) : ok(text)
-    },
-    list: (folder) => {
-      const names = files.list(folder)
-      const added = [...texts.keys()].filter((path) => dirname(path) === folder && path.endsWith('.conf'))
-      return names.ok ? ok([...new Set([...names.value, ...added])].sort()) : names
-    },
-  }
 }
 
 /** A file that all could read as long as it had no keys. */

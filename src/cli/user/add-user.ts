@@ -83,49 +83,45 @@ export async function putUser(
   const wish = parseWish(given, name, now)
   if (!wish.ok) return wish
   let kept: { readonly takeBack: () => void } | undefined
-  const changed = await changeAccess(
-    source.value,
-    (access) => {
-      const there = findUser(access.users, name)
-      if (there !== undefined)
-        return refuse('USER_EXISTS', `${there.name} is in ${there.place.file}:${there.place.first}`, {
-          suggestion: `another name, or “ghostport user rotate ${there.name}” for new keys`,
-        })
-      const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
-      if (!open.ok) return open
-      const profile = makeProfile(address, access.server, keys, {
-        ...{ ports: open.value, client: wish.value.client, made: now },
-        ...(wish.value.expires !== undefined && { until: wish.value.expires }),
-        ...(wish.value.spaPort !== undefined && {
-          spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }],
-        }),
+  const changed = await changeAccess(source.value, reachOf(given), (access) => {
+    const there = findUser(access.users, name)
+    if (there !== undefined)
+      return refuse('USER_EXISTS', `${there.name} is in ${there.place.file}:${there.place.first}`, {
+        suggestion: `another name, or “ghostport user rotate ${there.name}” for new keys`,
       })
-      if (!profile.ok) return profile
-      const { accessFile, accessFolder } = access.server
-      const { clusterFile } = access
-      const file = clusterFile ?? (accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`))
-      const text = access.files.read(file)
-      if (
-        !text.ok &&
-        clusterFile === undefined &&
-        (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')
-      )
-        return text
-      const [first = '', second = '', ...others] = wish.value.lines
-      const keyless = [first, second, setting('OPEN_PORTS', open.value), ...others]
-      const taken = keep?.(profile.value, access.server, keyless)
-      if (taken?.ok === false) return taken
-      kept = taken?.value
-      const lines = [...keyless, setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
-      const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
-      return ok({
-        texts: new Map([[file, added]]),
-        result: { file, open: open.value, profile: profile.value },
-        recorded: { did, to: name },
-      })
-    },
-    reachOf(given),
-  )
+    const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
+    if (!open.ok) return open
+    const profile = makeProfile(address, access.server, keys, {
+      ...{ ports: open.value, client: wish.value.client, made: now },
+      ...(wish.value.expires !== undefined && { until: wish.value.expires }),
+      ...(wish.value.spaPort !== undefined && {
+        spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }],
+      }),
+    })
+    if (!profile.ok) return profile
+    const { accessFile, accessFolder } = access.server
+    const { clusterFile } = access
+    const file = clusterFile ?? (accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`))
+    const text = access.files.read(file)
+    if (
+      !text.ok &&
+      clusterFile === undefined &&
+      (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')
+    )
+      return text
+    const [first = '', second = '', ...others] = wish.value.lines
+    const keyless = [first, second, setting('OPEN_PORTS', open.value), ...others]
+    const taken = keep?.(profile.value, access.server, keyless)
+    if (taken?.ok === false) return taken
+    kept = taken?.value
+    const lines = [...keyless, setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
+    const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
+    return ok({
+      texts: new Map([[file, added]]),
+      result: { file, open: open.value, profile: profile.value },
+      recorded: { did, to: name },
+    })
+  })
   if (changed.ok) {
     const { result, server, loaded } = changed.value
     // Of this stanza alone: a notice about several names the first of them.

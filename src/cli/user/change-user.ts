@@ -29,50 +29,44 @@ export async function changeUser(
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
-  const changed = await changeAccess(
-    source.value,
-    ({ users, files, server }) => {
-      const user = findUser(users, name)
-      if (user?.name === undefined) return unknownUser(users, name)
-      const its = stanzasOf(users, user.name)
-      const old = outlived(users, now).filter((one) => !its.includes(one))
-      const edits = its.flatMap((one): readonly UserEdit[] => {
-        if (change === 'remove') return [{ user: one, edit: 'remove' }]
-        if (one.isDisabled === (change === 'disable')) return []
-        return [{ user: one, edit: change === 'disable' ? disabled : enabled }]
-      })
-      if (change === 'remove' && its.length === users.length && server.cluster?.users === undefined)
-        return refuse(
-          'CONFIG_MISSING_KEY',
-          `${user.name} is the only user, and the server does not run without a stanza`,
-          {
-            suggestion: `ghostport user disable ${user.name}`,
-          },
-        )
-      const tidied = edits.length === 0 ? [] : old
-      const texts = editUsers(files, [...edits, ...tidied.map((one) => ({ user: one, edit: 'remove' }) as const)])
-      if (!texts.ok) return texts
-      const end = change === 'enable' && edits.length > 0
-      return ok({
-        texts: texts.value,
-        recorded: { did: `user ${change}`, to: user.name, onlyTakesAway: change !== 'enable' },
-        result: {
-          name: user.name,
-          file: user.place.file,
-          line: user.place.first,
-          changed: edits.length > 0,
-          /** With those of the keys before. */
-          stanzas: its.flatMap((one) => (one.name === undefined ? [] : [one.name])),
-          alsoOldKeys: edits.flatMap((one) =>
-            one.user !== user && one.user.name !== undefined ? [one.user.name] : [],
-          ),
-          tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
-          enabled: end,
+  const changed = await changeAccess(source.value, reachOf(given), ({ users, files, server }) => {
+    const user = findUser(users, name)
+    if (user?.name === undefined) return unknownUser(users, name)
+    const its = stanzasOf(users, user.name)
+    const old = outlived(users, now).filter((one) => !its.includes(one))
+    const edits = its.flatMap((one): readonly UserEdit[] => {
+      if (change === 'remove') return [{ user: one, edit: 'remove' }]
+      if (one.isDisabled === (change === 'disable')) return []
+      return [{ user: one, edit: change === 'disable' ? disabled : enabled }]
+    })
+    if (change === 'remove' && its.length === users.length && server.cluster?.users === undefined)
+      return refuse(
+        'CONFIG_MISSING_KEY',
+        `${user.name} is the only user, and the server does not run without a stanza`,
+        {
+          suggestion: `ghostport user disable ${user.name}`,
         },
-      })
-    },
-    reachOf(given),
-  )
+      )
+    const tidied = edits.length === 0 ? [] : old
+    const texts = editUsers(files, [...edits, ...tidied.map((one) => ({ user: one, edit: 'remove' }) as const)])
+    if (!texts.ok) return texts
+    const end = change === 'enable' && edits.length > 0
+    return ok({
+      texts: texts.value,
+      recorded: { did: `user ${change}`, to: user.name, onlyTakesAway: change !== 'enable' },
+      result: {
+        name: user.name,
+        file: user.place.file,
+        line: user.place.first,
+        changed: edits.length > 0,
+        /** With those of the keys before. */
+        stanzas: its.flatMap((one) => (one.name === undefined ? [] : [one.name])),
+        alsoOldKeys: edits.flatMap((one) => (one.user !== user && one.user.name !== undefined ? [one.user.name] : [])),
+        tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
+        enabled: end,
+      },
+    })
+  })
   if (!changed.ok) return changed
   // Who claims it later would get keys that open nothing.
   if (change === 'remove') cancelInvitations(invitationsFolder(changed.value.server), name, now)

@@ -32,14 +32,15 @@ export function clusterChanges(
   const text = file === undefined ? undefined : texts.get(file)
   if (file === undefined || text === undefined) return ok([])
   const earlier = files.read(file)
-  const before = byKey(earlier.ok ? earlier.value : '')
-  const now = byKey(text)
-  const known = new Set(earlier.ok ? stanzaTexts(earlier.value).map((stanza) => stanza.text) : [])
+  const there = stanzaTexts(earlier.ok ? earlier.value : '')
+  const wanted = stanzaTexts(text)
+  const known = new Set(there.map((stanza) => stanza.text))
   // Each that is new, also one that has no key here because it may not be there: it must not just be left out.
-  for (const stanza of stanzaTexts(text)) {
+  for (const stanza of wanted) {
     const judged = known.has(stanza.text) ? ok(undefined) : judge(file, stanza, after)
     if (!judged.ok) return judged
   }
+  const [before, now] = [byKey(there), byKey(wanted)]
   const changes: StanzaChange[] = []
   for (const [key, stanza] of now) {
     const old = before.get(key)?.text
@@ -94,9 +95,9 @@ async function askServer(
 
 type Placed = ReturnType<typeof stanzaTexts>[number]
 
-function byKey(text: string): ReadonlyMap<string, Placed> {
+function byKey(stanzas: readonly Placed[]): ReadonlyMap<string, Placed> {
   return new Map(
-    stanzaTexts(text).flatMap((stanza) => {
+    stanzas.flatMap((stanza) => {
       const key = stanzaKey(stanza.text)
       return key === undefined ? [] : [[key, stanza] as const]
     }),

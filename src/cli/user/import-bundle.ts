@@ -43,7 +43,7 @@ export async function importBundle(file: string | undefined, given: Given, termi
   const now = systemClock.now()
   const options = settingsOf(given, now)
   if (!options.ok) return options
-  const changed = await changeAccess<Imported>(source.value, (access) => {
+  const changed = await changeAccess<Imported>(source.value, 'all', (access) => {
     const edited = edit(access, bundle.value, here.value, options.value, now)
     if (!edited.ok) return edited
     return ok({ ...edited.value, recorded: { did: 'user import', to: bundle.value.user } })

@@ -24,7 +24,7 @@ export async function publishUsers(nameText: string | undefined, given: Given, t
   if (!name.ok) return refuse('VALUE_INVALID', `NAME: ${name.failure.detail}`)
   const source = configFiles(given)
   if (!source.ok) return source
-  const changed = await changeAccess(source.value, (access) => toCluster(access, name.value))
+  const changed = await changeAccess(source.value, 'all', (access) => toCluster(access, name.value))
   if (!changed.ok) return changed
   const { published } = changed.value.result
   const answer = await tellServer(changed.value.server.controlSocket)

@@ -143,7 +143,7 @@ async function rotate(name: StanzaName, given: Given, wish: FleetWish): Promise<
   if (given.open !== undefined)
     return refuse('CLI_USAGE', '--open has no effect here: the stanza says what the user opens')
   let removeAll = (): void => {}
-  const changed = await changeAccess(source.value, (access) => {
+  const changed = await changeAccess(source.value, 'all', (access) => {
     const user = findUser(access.users, name)
     if (user?.name === undefined) return unknownUser(access.users, name)
     const all = wish.nodes.map(({ keyName }) => keyName)

@@ -35,29 +35,25 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
   if (!showing.ok) return showing
   const keys = usualKeys()
   let kept: { readonly takeBack: () => void } | undefined
-  const changed = await changeAccess(
-    source.value,
-    (access) => {
-      const { users, server } = access
-      const user = findUser(users, name)
-      if (user?.name === undefined) return unknownUser(users, name)
-      if (user.nodeKeys !== undefined)
-        return refuse('CONFIG_CONFLICT', `the keys of ${user.name} are those of a fleet`, {
-          suggestion: `ghostport user rotate ${user.name} --nodes NODES`,
-        })
-      const rotated = rotateStanza(access, user, keys, { end: end, now })
-      if (!rotated.ok) return rotated
-      const { texts, old, until } = rotated.value
-      const { ports, profile } = profileAfter(user, showing.value, server, keys, { more: client, now })
-      if (!profile.ok) return profile
-      const taken = showing.value.keep(profile.value)
-      if (!taken.ok) return taken
-      kept = taken.value
-      const result = { user: user.name, file: user.place.file, open: ports, old, until, profile: profile.value }
-      return ok({ texts, result, recorded: { did: 'user rotate', to: user.name } })
-    },
-    reachOf(given),
-  )
+  const changed = await changeAccess(source.value, reachOf(given), (access) => {
+    const { users, server } = access
+    const user = findUser(users, name)
+    if (user?.name === undefined) return unknownUser(users, name)
+    if (user.nodeKeys !== undefined)
+      return refuse('CONFIG_CONFLICT', `the keys of ${user.name} are those of a fleet`, {
+        suggestion: `ghostport user rotate ${user.name} --nodes NODES`,
+      })
+    const rotated = rotateStanza(access, user, keys, { end: end, now })
+    if (!rotated.ok) return rotated
+    const { texts, old, until } = rotated.value
+    const { ports, profile } = profileAfter(user, showing.value, server, keys, { more: client, now })
+    if (!profile.ok) return profile
+    const taken = showing.value.keep(profile.value)
+    if (!taken.ok) return taken
+    kept = taken.value
+    const result = { user: user.name, file: user.place.file, open: ports, old, until, profile: profile.value }
+    return ok({ texts, result, recorded: { did: 'user rotate', to: user.name } })
+  })
   if (!changed.ok) {
     kept?.takeBack()
     return changed

@@ -3,6 +3,7 @@
  * checks who may read the file. Tests and the receiver, which may open no file, answer from memory.
  */
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { folderOf } from './paths.ts'
 
 export type ConfigFileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 
@@ -24,6 +25,22 @@ export interface ConfigSnapshot {
   readonly keyTexts?: Readonly<Record<string, string>>
   readonly folders: Readonly<Record<string, readonly string[]>>
   readonly failures: Readonly<Record<string, ConfigFileFailure>>
+}
+
+/** Other texts in the place of these files, as if they had been written already: also files that are new. */
+export function withTexts(files: ConfigFiles, texts: ReadonlyMap<string, string>): ConfigFiles {
+  return {
+    ...files,
+    read(path) {
+      const text = texts.get(path)
+      return text === undefined ? files.read(path) : ok(text)
+    },
+    list(folder) {
+      const names = files.list(folder)
+      const added = [...texts.keys()].filter((path) => (folderOf(path) || '/') === folder && path.endsWith('.conf'))
+      return names.ok ? ok([...new Set([...names.value, ...added])].sort()) : names
+    },
+  }
 }
 
 /** Answers from a snapshot, and knows no other file. */

@@ -10,7 +10,7 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
-import { type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
+import { ownNames, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import { askerActor } from '../../audit-log/asker-actor.ts'
 import type { AuditActor } from '../../audit-log/entry.ts'
 import { type Clock, monotonic } from '../../clock.ts'
@@ -260,11 +260,7 @@ export class Warden {
     // It may have been the end of an earlier reload.
     for (let i = 0; i < 3 && this.#parts.configurations.isPending; i++) await this.#dispatch.nextReload()
     // A stanza of this node’s own goes on: the one of the cluster was left out beside it.
-    const own = new Set(
-      this.#parts.configurations.active.policy.stanzas.flatMap(({ name, ofCluster }) =>
-        name === undefined || ofCluster ? [] : [sameNameKey(name)],
-      ),
-    )
+    const own = ownNames(this.#parts.configurations.active.policy.stanzas)
     const failed: string[] = []
     for (const name of ended) {
       if (own.has(sameNameKey(name))) continue

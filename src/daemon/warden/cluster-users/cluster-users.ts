@@ -310,8 +310,7 @@ export class ClusterUsers {
       log.write('error', 'cluster users', { code: written.failure.code, detail: written.failure.detail })
       return
     }
-    const kept = copy.read()
-    const text = kept.ok && kept.value !== undefined ? kept.value.text : this.#text
+    const text = written.value
     for (const name of endedUsers(this.#text, text)) this.#ended.add(name)
     this.#text = text
     this.#stanzas = stanzas.length

@@ -48,8 +48,11 @@ export class CopyFile {
     }
   }
 
-  write(seen: Seen, stanzas: readonly string[]): Result<void> {
-    return this.#replace(this.#path, copyText(seen, stanzas))
+  /** @returns the text of the file. */
+  write(seen: Seen, stanzas: readonly string[]): Result<string> {
+    const text = copyText(seen, stanzas)
+    const written = this.#replace(this.#path, text)
+    return written.ok ? ok(text) : written
   }
 
   /** When the copy was last known to be the newest: Unix seconds. 0: nobody knows. */
