@@ -19,8 +19,8 @@ const ECHO_MILLISECONDS = 5_000
 export async function sendPacket(gateway: string, target: string, packet: string): Promise<Result<string, NotSent>> {
   const answer = await post(`${gateway}/v1/knock`, { target, packet })
   if (!answer.ok) return answer
-  const ticket = field(answer.value, 'ticket')
-  return ticket?.length === 22
+  const ticket = field(answer.value, 'ticket') ?? ''
+  return /^[\w-]{22}$/.test(ticket)
     ? ok(ticket)
     : refuse('SEND_FAILED', 'the answer of the gateway is not that of a gateway')
 }
@@ -55,7 +55,7 @@ export async function askAbout(gateway: string): Promise<AboutGateway> {
   const before = Date.now()
   const { time, labels } = ((await ask(`${gateway}/v1/time`)) ?? {}) as Record<string, unknown>
   const took = Date.now() - before
-  // A list, as text: whatever else it is, a few labels at most come out.
+  // A list, as text. Of anything else, a few labels at most come out.
   const known = `${labels ?? ''}`.match(/[a-z0-9-]+/g)?.slice(0, 4) ?? []
   return {
     addresses: await Promise.all(known.map((label) => askAddress(gateway, `${label}.`))),
@@ -85,10 +85,7 @@ async function post(url: string, body: unknown): Promise<Result<unknown, NotSent
       signal: AbortSignal.timeout(KNOCK_MILLISECONDS),
     })
   } catch (error) {
-    return refuse(
-      'SEND_FAILED',
-      `${error}`.startsWith('TimeoutError') ? 'the gateway did not answer in time' : unreachable(),
-    )
+    return refuse('SEND_FAILED', whyNoAnswer(error as Error))
   }
   if (response.status === 429)
     return refuse('SEND_FAILED', 'the gateway has had too many requests from here: wait a minute')
@@ -100,13 +97,14 @@ async function post(url: string, body: unknown): Promise<Result<unknown, NotSent
   }
 }
 
-function unreachable(): string {
+function whyNoAnswer({ name }: Error): string {
+  if (name === 'TimeoutError') return 'the gateway did not answer in time'
   return navigator.onLine
     ? 'the gateway cannot be reached from this page: it is down, or allows no page of this origin'
     : 'this device is offline'
 }
 
 function field(value: unknown, name: string): string | undefined {
-  const found = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+  const found = (value as Readonly<Record<string, unknown>> | null | undefined)?.[name]
   return typeof found === 'string' && found.length <= 4000 ? found : undefined
 }
