@@ -8,6 +8,11 @@ export interface Summary {
   readonly max: number
 }
 
+/** `NaN` of none. */
+export function median(values: readonly number[]): number {
+  return summarise(values)?.median ?? Number.NaN
+}
+
 /** Of at least one value; `undefined` of none. Percentiles are values that occurred (nearest rank). */
 export function summarise(values: readonly number[]): Summary | undefined {
   const sorted = values.toSorted((a, b) => a - b)

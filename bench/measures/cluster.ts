@@ -6,7 +6,7 @@ import { makeKeys } from '../knocks.ts'
 import { Lab } from '../lab.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
 import { ghostport } from '../servers/ghostport.ts'
-import { summarise } from '../statistics.ts'
+import { median, summarise } from '../statistics.ts'
 import { openingsOf } from './burst.ts'
 import { measureLatency } from './latency.ts'
 import type { Measure } from './measure.ts'
@@ -93,8 +93,4 @@ export async function startEtcd(lab: Lab): Promise<readonly Program[]> {
     await delay(100)
   }
   throw new Error('etcd does not start')
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

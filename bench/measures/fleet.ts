@@ -6,6 +6,7 @@ import { makeKeys, SPA_PORT, sealKnocks } from '../knocks.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
 import { ghostportBinary } from '../servers/ghostport.ts'
 import { accessText } from '../servers/server.ts'
+import { median } from '../statistics.ts'
 import type { Measure } from './measure.ts'
 
 const KNOCKS = 1000
@@ -111,8 +112,4 @@ interface StatusOfMember {
 
 function grantsAfter(events: ClusterNode['daemon']['events']): readonly number[] {
   return events.flatMap(({ verdict, time }) => (verdict === 'granted' ? [Date.parse(String(time))] : []))
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -81,7 +81,7 @@ export class Connections {
     return wire
   }
 
-  /** Nobody asked it anything: whatever comes now ends it. */
+  /** Nobody asked it anything. Any byte that comes now ends it. */
   #keep(member: EtcdMember, wire: Wire): void {
     const key = keyOf(member)
     const idle = this.#idle.get(key) ?? []

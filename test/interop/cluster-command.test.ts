@@ -222,7 +222,7 @@ describe('ghostport cluster', () => {
 
   it('sends a process without privilege to etcd', { skip: process.getuid?.() !== 0 }, async () => {
     const seen: string[] = []
-    // What connects here is in the hands of whoever listens.
+    // The server that listens here decides what the process that connects reads.
     const listener = createServer((socket) => {
       for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) seen.push(...statusOfErrand(pid))
       socket.destroy()

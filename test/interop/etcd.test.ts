@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -15,7 +14,8 @@ import { openEtcd } from '../../src/etcd/etcd.ts'
 import { RecordWrites } from '../../src/etcd/record-writes.ts'
 import { PrefixWatch } from '../../src/etcd/watch.ts'
 import type { ReplayDigest } from '../../src/packet/replay-digest.ts'
-import { milliseconds, type Port, port, seconds } from '../../src/units.ts'
+import { milliseconds, type Port, seconds } from '../../src/units.ts'
+import { freePort } from '../support/secured-etcd.ts'
 import { makeAuthority } from '../support/tls-certificate.ts'
 
 const LIMIT = milliseconds(3000)
@@ -236,12 +236,3 @@ describe('etcd over TLS, with users', () => {
     }
   }
 })
-
-async function freePort(): Promise<Port> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  await new Promise((resolve) => server.close(resolve))
-  return port(address.port)
-}

@@ -59,7 +59,7 @@ export async function changeCluster(
   return await askServer(socket, { ask: 'cluster users', changes })
 }
 
-/** Makes this node’s copy the newest users of the cluster, whatever etcd has. */
+/** Makes this node’s copy the newest users of the cluster. What etcd has does not count. */
 export async function publishCopy(socket: string): Promise<Result<{ readonly version: number }>> {
   return await askServer(socket, { ask: 'cluster copy' })
 }

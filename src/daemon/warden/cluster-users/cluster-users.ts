@@ -161,7 +161,7 @@ export class ClusterUsers {
     return this.#queued(() => this.#edit(changes))
   }
 
-  /** This node’s copy becomes the newest state, whatever etcd shows. */
+  /** This node’s copy becomes the newest state. What etcd shows does not count. */
   publishCopy(): Promise<Result<{ readonly version: number }, EditFailure>> {
     return this.#queued(() => this.#publishCopy())
   }

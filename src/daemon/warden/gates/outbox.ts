@@ -7,7 +7,7 @@ import type { RecordName } from '../../../cluster-record/record-name.ts'
 import { type Milliseconds, milliseconds, seconds, type UnixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
 
-/** How long a record is of use. */
+/** How long a record is needed. */
 export interface Use {
   readonly end: UnixSeconds
   /** Seconds that etcd keeps it after that. */
