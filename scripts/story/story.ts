@@ -44,6 +44,7 @@ export async function tell(stage: Stage, work: string): Promise<void> {
   command('spaclient', `ghostport knock ${knockWords.join(' ')}`)
   const knockedAt = performance.now()
   const knock = await spaclient.run(['ghostport', 'knock', ...knockWords])
+  const openAt = performance.now()
   answer(knock.stdout + knock.stderr)
   check(knock.status === 0, 'the knock is sent, and the door is open', server.output())
   const opened = /open after ([0-9.]+) ms/.exec(knock.stdout + knock.stderr)?.[1]
@@ -62,7 +63,7 @@ export async function tell(stage: Stage, work: string): Promise<void> {
   const pageAt = performance.now()
   answer(page.stdout)
   check(page.stdout.includes(WEB_PAGE), 'the scanner’s curl gets the web page', page.stdout + page.stderr)
-  check(pageAt - shellAt < 1_000, 'in the same second', `${pageAt - shellAt} ms after the shell`)
+  check(pageAt - shellAt < 5_000, `${milliseconds(pageAt - shellAt)} after the shell`, 'later than 5 s')
   times.push(['from the shell to the scanner’s web page', milliseconds(pageAt - shellAt)])
   const granted = await status(stage, socket)
   command('spaserver', 'ghostport status')
@@ -82,11 +83,12 @@ export async function tell(stage: Stage, work: string): Promise<void> {
 
   title('5. The grant ends')
   say(`It was for ${GRANT_SECONDS} seconds. Waiting for its end …`)
-  const endedAfter = (await grantEnds(stage, socket, knockedAt)) / 1000
+  const { lastOpen, ended } = await grantEnds(stage, socket, knockedAt)
+  const endedAfter = ended / 1000
   check(
-    endedAfter > GRANT_SECONDS - 1 && endedAfter < GRANT_SECONDS + 2,
+    endedAfter > GRANT_SECONDS - 1 && knockedAt + lastOpen < openAt + (GRANT_SECONDS + 2) * 1000,
     `the door closed by itself, ${endedAfter.toFixed(1)} s after the knock`,
-    `after ${endedAfter} s`,
+    `open after ${lastOpen / 1000} s, shut after ${endedAfter} s`,
   )
   times.push([`end of the grant of ${GRANT_SECONDS} s`, `${endedAfter.toFixed(1)} s after the knock`])
   const answered = await typeInto(
@@ -110,7 +112,7 @@ export async function tell(stage: Stage, work: string): Promise<void> {
   const refusal = await server.until(
     'the replay is refused',
     (output) => output.split('\n').find((line) => line.includes('"SPA_REPLAYED"')),
-    5_000,
+    20_000,
   )
   times.push(['from the replay to its refusal in the log', milliseconds(performance.now() - replayedAt)])
   answer(refusal)
@@ -188,13 +190,24 @@ async function status({ hosts }: Stage, socket: string): Promise<Status> {
   return { grants: (JSON.parse(asked.stdout) as { grants: readonly unknown[] }).grants, text: shown.stdout }
 }
 
-/** @returns milliseconds after the knock. */
-async function grantEnds(stage: Stage, socket: string, knockedAt: number): Promise<number> {
-  const deadline = knockedAt + (GRANT_SECONDS + 5) * 1000
+/**
+ * A slow machine takes seconds for one answer. So the end is between two times.
+ *
+ * @returns milliseconds after the knock: when the last question was asked that found the door open, and when one found it shut.
+ */
+async function grantEnds(
+  stage: Stage,
+  socket: string,
+  knockedAt: number,
+): Promise<{ lastOpen: number; ended: number }> {
+  const deadline = knockedAt + (GRANT_SECONDS + 20) * 1000
   await setTimeout(Math.max(0, knockedAt + (GRANT_SECONDS - 1) * 1000 - performance.now()))
+  let lastOpen = 0
   for (;;) {
+    const asked = performance.now() - knockedAt
     const { grants, text } = await status(stage, socket)
-    if (grants.length === 0) return performance.now() - knockedAt
+    if (grants.length === 0) return { lastOpen, ended: performance.now() - knockedAt }
+    lastOpen = asked
     if (performance.now() > deadline) throw new NotAsTold(`the grant does not end\n${text}`)
     await setTimeout(50)
   }

@@ -39,8 +39,8 @@ export function testBatches(root: string, patterns: readonly string[]): readonly
     {
       files: files.filter((file) => HEAVY.test(file) && !PATIENT.test(file)),
       patient: files.filter((file) => PATIENT.test(file)),
-      // More than two processors have to do: most of these wait for clocks, too.
-      concurrency: availableParallelism() + 1,
+      // One more was measured: not sooner done, and waits of the tests ran out.
+      concurrency: availableParallelism(),
       limit: 600,
     },
   ]

@@ -45,6 +45,30 @@ describe('the suite', { concurrency: true }, () => {
     assert.match(text, /\n\n3 passed, 1 failed\n$/)
   })
 
+  it('runs a file that failed once more when all others are done, and tells both', async () => {
+    const seen = JSON.stringify(join(root, 'seen'))
+    fileOf(
+      'again-late',
+      `import { existsSync, writeFileSync } from 'node:fs'
+      test('good', () => {})
+      test('late', () => { const was = existsSync(${seen}); writeFileSync(${seen}, ''); assert.ok(was, 'too late') })`,
+    )
+    fileOf('again-bad', "test('bad', () => assert.fail('so'))")
+    const { status, text } = await node('scripts/suite/main.ts', 'again-')
+    assert.equal(status, 1)
+    assert.match(text, /^once more, alone: test\/again-late\.test\.ts\n✔ test\/again-late\.test\.ts \(2\)/m)
+    assert.match(text, /^failed beside others: test\/again-late\.test\.ts › late\n {4}AssertionError .*: too late$/m)
+    assert.match(text, /^✖ test\/again-bad\.test\.ts › bad$/m)
+    assert.match(text, /\n\n2 passed, 1 failed\n$/)
+  })
+
+  it('runs nothing again where many files fail', async () => {
+    for (let i = 0; i < 7; i++) fileOf(`many-${i}`, "test('bad', () => assert.fail('so'))")
+    const { text } = await node('scripts/suite/main.ts', 'many-')
+    assert.doesNotMatch(text, /once more/)
+    assert.match(text, /\n\n0 passed, 7 failed\n$/)
+  })
+
   it('tells what was left out, which for root is a failure', async () => {
     fileOf('skips', "test('one', () => {})\ntest('two', { skip: 'no chromium' }, () => {})")
     const { status, text } = await node('scripts/suite/main.ts', 'skips')

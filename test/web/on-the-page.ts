@@ -83,6 +83,13 @@ export async function add(tab: Page): Promise<void> {
   await tab.getByRole('link', { name: 'Add a profile' }).click()
 }
 
+/** Opens a part of a form by its title, also while the form is still moving into its place. */
+export async function unfold(tab: Page, title: string): Promise<void> {
+  const part = tab.locator('details').filter({ has: tab.getByText(title, { exact: true }) })
+  for (let i = 0; i < 20 && (await part.getAttribute('open')) === null; i++)
+    await part.getByText(title, { exact: true }).click()
+}
+
 /** Adds what is pasted, for the target “office”. Ends at its door. */
 export async function addPasted(tab: Page, text: string, echo = ''): Promise<void> {
   await add(tab)
@@ -91,7 +98,7 @@ export async function addPasted(tab: Page, text: string, echo = ''): Promise<voi
   await tab.getByRole('button', { name: 'Read it' }).click()
   await tab.getByLabel('Name of the server').fill('office')
   if (echo !== '') {
-    await tab.getByText('On this device').click()
+    await unfold(tab, 'On this device')
     await tab.getByLabel('Other services').fill(echo)
   }
   await tab.getByRole('button', { name: 'Add this profile' }).click()

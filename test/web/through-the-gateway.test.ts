@@ -18,7 +18,7 @@ import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser, trust } from './chromium.ts'
-import { add, addPasted, HMAC, KEY, openPage, profileLine, start } from './on-the-page.ts'
+import { add, addPasted, HMAC, KEY, openPage, profileLine, start, unfold } from './on-the-page.ts'
 
 const SERVER = '10.9.0.2'
 const FWKNOP = '10.9.2.2'
@@ -134,7 +134,7 @@ describe('through the gateway', { skip }, () => {
     await add(tab)
     await tab.getByRole('tab', { name: 'Picture or file' }).click()
     await tab.locator('input[type=file]').setInputFiles(pictureOf(readFileSync(profile, 'utf8').trim()))
-    await tab.getByText('On this device').click()
+    await unfold(tab, 'On this device')
     await tab.getByLabel('Other services').fill('https://echo.example')
     await tab.getByRole('button', { name: 'Add this profile' }).click()
     await tab.getByText('2 agree').waitFor()

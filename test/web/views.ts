@@ -1,6 +1,6 @@
 /** Every view of the page, and how to get there: for pictures, and for tests that look at all of them. */
 import type { Page } from 'playwright-core'
-import { add, addPasted, profileLine, receiptFor, start } from './on-the-page.ts'
+import { add, addPasted, profileLine, receiptFor, start, unfold } from './on-the-page.ts'
 import type { PageServer } from './page-server.ts'
 
 export interface View {
@@ -110,7 +110,7 @@ export const views: readonly View[] = [
     reach: async (tab) => {
       await tab.getByRole('link', { name: 'Show office' }).click()
       await tab.getByRole('link', { name: 'Edit office' }).click()
-      await tab.getByText('On this device').click()
+      await unfold(tab, 'On this device')
       await tab.getByRole('button', { name: 'Remove this profile' }).click()
     },
   },
