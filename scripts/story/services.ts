@@ -77,6 +77,8 @@ export async function startSshd({ hosts: { spaserver, spaclient }, ports, kind, 
       `AuthorizedKeysFile ${authorized}`,
       'PidFile none',
       'UsePAM no',
+      // The shell reads no startup files of this machine's user.
+      `SetEnv HOME=${spaserver.folder}`,
       // The folder is below /tmp, which others may write to.
       'StrictModes no',
       'PasswordAuthentication no',

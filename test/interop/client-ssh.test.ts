@@ -83,6 +83,8 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       AuthorizedKeysFile: join(home, 'authorized'),
       StrictModes: 'no',
       UsePAM: 'no',
+      // A shell over ssh reads the startup files of its user. Those of this machine are not part of the test.
+      SetEnv: `HOME=${home}`,
       PidFile: 'none',
       PermitRootLogin: 'prohibit-password',
     }

@@ -51,6 +51,7 @@ describe('facts about a host', { skip: netnsUnavailable() }, () => {
       `AuthorizedKeysFile ${join(home, 'authorized')}`,
       'StrictModes no',
       'UsePAM no',
+      `SetEnv HOME=${home}`,
       'PidFile none',
     ]
     const path = join(home, 'sshd_config')
