@@ -24,12 +24,13 @@ export function readSecretFile(path: string): Result<Buffer, UntrustedFile> {
   )
 }
 
-/** The first line of a secret, without its end. @returns as {@link readSecretFile}. */
+/** The first line of a secret, without its end, be it LF or CRLF. @returns as {@link readSecretFile}. */
 export function readSecretLine(path: string): Result<Uint8Array, UntrustedFile> {
   const read = readSecretFile(path)
   if (!read.ok) return read
   const end = read.value.indexOf(0x0a)
-  return ok(end < 0 ? read.value : read.value.subarray(0, end))
+  const line = end < 0 ? read.value : read.value.subarray(0, end)
+  return ok(line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
 }
 
 /** The lists of Linux distributions are half as long. */
@@ -69,8 +70,8 @@ function readTrusted(
   }
 }
 
-/** A private key in the same file stays here. */
-function certificatesIn(path: string, text: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
+/** @param path for the message. @returns the certificates alone: a private key in the same text stays here. */
+export function certificatesIn(path: string, text: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   const found = text.match(CERTIFICATE) ?? []
   if (found.length === 0) return refuse('CONFIG_UNREADABLE', `${path} holds no certificate in PEM form`)
   for (const [i, one] of found.entries())

@@ -17,7 +17,8 @@ describe('ghostport cluster', () => {
 
   before(async () => {
     etcd = await SecuredEtcd.start()
-    admin = home.write('admin', `${ROOT.password}\n`)
+    // Written on another system.
+    admin = home.write('admin', `${ROOT.password}\r\n`)
     init = [
       'init',
       'front',
@@ -40,7 +41,8 @@ describe('ghostport cluster', () => {
   function host(name: string, settings = SETTINGS) {
     const folder = join(home.path, name)
     mkdirSync(folder)
-    const own = `AUDIT_LOG ${join(folder, 'audit.log')};\nCONTROL_SOCKET ${join(folder, 'control.sock')};\n`
+    const replays = settings.includes('REPLAY_DB') ? '' : `REPLAY_DB ${join(folder, 'replay.db')};\n`
+    const own = `AUDIT_LOG ${join(folder, 'audit.log')};\nCONTROL_SOCKET ${join(folder, 'control.sock')};\n${replays}`
     writeFileSync(join(folder, 'fwknopd.conf'), `${settings}${own}`, { mode: 0o600 })
     const path = (file: string): string => join(folder, file)
     return {
@@ -68,6 +70,13 @@ describe('ghostport cluster', () => {
     const made = await open.run(...words)
     assert.equal(made.status, 0, made.stderr)
     assert.match(made.stderr, /warning: etcd asks nobody who he is/)
+    // A second first node would have another secret, and neither would read what the other one writes.
+    const now = Math.floor(Date.now() / 1000)
+    const presence = JSON.stringify({ version: '9', life: 840, at: now, instance: 'x' })
+    etcd.etcdctl(['put', 'ghostport/open/nodes/web-1', presence], false)
+    const second = host('second')
+    refused(await second.run(...words.with(-2, 'web-2')), 'SETUP_REFUSED', /its node web-1 runs.*cluster invite FILE/s)
+    assert.equal(existsSync(second.path('cluster.secret')), false)
     const checked = await open.run('check', '--only', 'LOGIN')
     assert.equal(checked.status, 1)
     assert.match(checked.stdout, /error: etcd asks nobody who he is/)
@@ -88,7 +97,22 @@ describe('ghostport cluster', () => {
     const plain = ['init', 'front', '--etcd', etcd.at, '--node', 'web-1', '--admin-password-file', admin, '--plain']
     refused(await one.run(...plain), 'ETCD_UNUSABLE', /127\.0\.0\.1/)
     refused(await instead('--node', 'web 1'), 'VALUE_INVALID', /--node/)
-    const rehearsed = await one.run(...init, '--dry-run')
+    const named = await one.run(...init.with(1, 'front/a'))
+    refused(named, 'VALUE_INVALID', /NAME: “front\/a” is not the name of a cluster/)
+    const long = home.write('long', 'x'.repeat(5000))
+    refused(await instead('--admin-password-file', long), 'KEY_INVALID', /long: a password has at most 1024 bytes/)
+    // A rehearsal looks at the settings too.
+    refused(await one.run(...init, '--user', 'a;b', '--dry-run'), 'VALUE_INVALID', /“a;b” is not a user of etcd/)
+    const own = etcd.authority.issue(['DNS:web-1'])
+    const [cert, key] = [home.write('a;b.pem', own.cert), home.write('own.key', own.key)]
+    const odd = ['--certificate-file', cert, '--key-file', key, '--dry-run']
+    refused(await one.run(...init, ...odd), 'VALUE_INVALID', /--certificate-file: .*“;”/)
+    const strange = ['--certificate-file', etcd.caFile, '--key-file', key]
+    refused(await one.run(...init, ...strange), 'KEY_INVALID', /own\.key is not the key of .*ca\.pem/)
+    // As long as the list of a Linux distribution, and longer.
+    const all = home.write('all.pem', readFileSync(etcd.caFile, 'utf8').repeat(550), 0o644)
+    assert.ok(statSync(all).size > 300_000)
+    const rehearsed = await one.run(...init.with(init.indexOf('--ca-file') + 1, all), '--dry-run')
     assert.equal(rehearsed.status, 0, rehearsed.stderr)
     assert.match(rehearsed.stdout, /the user ghostport-front: would be made/)
     assert.equal(one.text(), before)
@@ -130,6 +154,15 @@ describe('ghostport cluster', () => {
     refused(await two.run('join', damaged, '--node', 'web-2'), 'BUNDLE_INVALID', /not all of it/)
     const later = home.write('later', readFileSync(file, 'utf8').replace('"format":1', '"format":2'))
     refused(await two.run('join', later, '--node', 'web-2'), 'BUNDLE_INVALID', /later version/)
+    for (const [field, value, why] of [
+      ['secret', '###', /not base64/],
+      ['secret', 'QUJD', /3 bytes, not 32 to 64/],
+      ['password', 'two\nlines', /a password is one line/],
+      ['authorities', 'nonsense', /no certificate in PEM form/],
+    ] as const) {
+      const edited = JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), [field]: value })
+      refused(await two.run('join', home.write('edited', edited), '--node', 'web-2'), 'BUNDLE_INVALID', why)
+    }
     const stranger = home.write(
       'stranger',
       readFileSync(file, 'utf8').replace(/"password":"...../, '"password":"wrong'),
@@ -139,8 +172,20 @@ describe('ghostport cluster', () => {
     refused(await two.run('join', join(home.path, 'exposed'), '--node', 'web-2'), 'CONFIG_EXPOSED', /exposed/)
     assert.equal(two.text(), before)
     assert.equal(existsSync(two.path('cluster.password')), false)
-    const joined = await two.run('join', file, '--node', 'web-2')
+    const shown = etcd.authority.issue(['DNS:web-2'])
+    const own = [
+      '--certificate-file',
+      home.write('own.pem', shown.cert),
+      '--key-file',
+      home.write('own.key', shown.key),
+    ]
+    const joined = await two.run('join', file, '--node', 'web-2', ...own)
     assert.equal(joined.status, 0, joined.stderr)
+    // Once more, without a name: it stays the same node.
+    const settings = two.text()
+    const again = await two.run('join', file)
+    assert.equal(again.status, 0, again.stderr)
+    assert.equal(two.text(), settings)
     for (const name of ['cluster.password', 'cluster.secret']) assert.equal(two.text(name), one.text(name))
     assert.equal(Buffer.from(one.text('cluster.secret'), 'base64').length, 32)
     const check = await home.ghostport(['check', '-c', two.path('fwknopd.conf')])
@@ -194,6 +239,16 @@ describe('ghostport cluster', () => {
       assert.equal(existsSync(two.path(name)), false, name)
     assert.match(etcd.etcdctl(['user', 'list']), /ghostport-front/)
     refused(await two.run('status'), 'SETUP_REFUSED', /in no cluster/)
+    refused(await two.run('leave', '--yes'), 'SETUP_REFUSED', /in no cluster/)
+    // An earlier leave was killed before it had removed everything.
+    const kept = ['cluster.password', 'cluster.secret', 'replay.db-cluster-users.conf', 'replay.db-cluster-users']
+    const drafts = kept.map((name) => `${name}.new-4711`)
+    for (const name of [...kept, ...drafts]) writeFileSync(two.path(name), 'a secret\n', { mode: 0o600 })
+    assert.equal((await two.run('leave', '--dry-run')).status, 0)
+    assert.ok(existsSync(two.path('cluster.secret')))
+    const rest = await two.run('leave', '--yes')
+    assert.equal(rest.status, 0, rest.stderr)
+    for (const name of [...kept, ...drafts]) assert.equal(existsSync(two.path(name)), false, name)
   })
 
   it('is left with the users of the cluster, and never so that the server would not start', async () => {

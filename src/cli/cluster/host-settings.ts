@@ -2,8 +2,8 @@
  * The settings of this host about its cluster, and how a command changes them: under a lock, with a line in the audit
  * log, and only if the server would take the new text. What was made is removed again where a later step fails.
  */
-import { existsSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { changedText } from '../../audit-log/changed-lines.ts'
 import { loadConfig, loadServerConfig } from '../../config/load.ts'
 import { type ConfigFiles, withTexts } from '../../config/reading/config-files.ts'
@@ -113,21 +113,31 @@ export async function changeHost({ file, config }: HostSettings, change: HostCha
   const locked = await lockConfigFile(file)
   if (!locked.ok) return locked
   try {
-    const files = diskFiles(process.getuid?.() ?? 0)
-    const before = files.read(file)
-    if (!before.ok) return before
-    const after = change.edit(before.value)
-    const changed = withTexts(files, new Map([[file, after]]))
-    const judged = loadServerConfig(changed, { server: file })
+    const judged = judgeChange({ file }, change)
     if (!judged.ok) return judged
-    const starts = startsStill(files, changed, file)
-    if (!starts.ok) return starts
+    const { before, after, parsed } = judged.value
     const { did, to } = change
-    const line = { did, to, ...changedText(before.value, after) }
-    return await recorded(config.auditLog, line, () => carryOut(file, before.value, judged.value, after, change))
+    const line = { did, to, ...changedText(before, after) }
+    return await recorded(config.auditLog, line, () => carryOut(file, before, parsed, after, change))
   } finally {
     locked.value.release()
   }
+}
+
+/** Whether the settings may be changed so. Changes nothing. @returns the text before and after. */
+export function judgeChange(
+  { file }: Pick<HostSettings, 'file'>,
+  { edit }: Pick<HostChange, 'edit'>,
+): Result<{ readonly before: string; readonly after: string; readonly parsed: ParsedServerConfig }> {
+  const files = diskFiles(process.getuid?.() ?? 0)
+  const before = files.read(file)
+  if (!before.ok) return before
+  const after = edit(before.value)
+  const changed = withTexts(files, new Map([[file, after]]))
+  const parsed = loadServerConfig(changed, { server: file })
+  if (!parsed.ok) return parsed
+  const starts = startsStill(files, changed, file)
+  return starts.ok ? ok({ before: before.value, after, parsed: parsed.value }) : starts
 }
 
 async function carryOut(
@@ -162,8 +172,24 @@ async function carryOut(
   removeDrafts(file)
   const written = after === before ? ok(undefined) : replaceConfigFile(file, after)
   if (!written.ok) return back(written.failure)
-  for (const path of removed) rmSync(systemPath(path), { force: true })
-  return ok(undefined)
+  const failed = removed.flatMap((path) => removeAll(path) ?? [])
+  return failed[0] === undefined ? ok(undefined) : { ok: false, failure: failed[0] }
+}
+
+/** With what a server that was killed while it wrote this file has left of it. @returns why something stays. */
+function removeAll(path: string): Failure | undefined {
+  try {
+    const folder = dirname(path)
+    const draft = `${basename(path)}.new-`
+    const isDraft = (name: string): boolean => name.startsWith(draft) && /^[0-9]+$/.test(name.slice(draft.length))
+    const drafts = existsSync(systemPath(folder)) ? readdirSync(folder).filter(isDraft) : []
+    for (const one of [...drafts.map((name) => join(folder, name)), path]) rmSync(systemPath(one), { force: true })
+    return undefined
+  } catch (error) {
+    return refuse('CONFIG_UNWRITABLE', `${path} is still there: ${fileReason(error)}`, {
+      suggestion: 'ghostport cluster leave, once more',
+    }).failure
+  }
 }
 
 /** A server that starts now must start afterwards too: else its doors stay shut for everybody. */

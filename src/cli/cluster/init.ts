@@ -1,7 +1,9 @@
 /** `ghostport cluster init NAME`: the first node of a cluster, and what the cluster needs in etcd. */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { type ClusterAddress, clusterAddress } from '../../config/server/cluster-settings.ts'
+import { type ClusterAddress, clusterAddress, clusterName } from '../../config/server/cluster-settings.ts'
+import { LONGEST_PASSWORD } from '../../daemon/link/cluster-protocol.ts'
+import type { Survey } from '../../etcd/survey-report.ts'
 import { withSettings } from '../../host/set-up/edit-settings.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { systemPath } from '../../system/system-path.ts'
@@ -14,12 +16,13 @@ import {
   besideSettings,
   changeHost,
   type HostSettings,
+  judgeChange,
   PASSWORD_NAME,
   readHostSettings,
   SECRET_NAME,
   secretLine,
 } from './host-settings.ts'
-import { allAnswer, mayBeNode } from './judge-survey.ts'
+import { allAnswer, mayBeNode, nodesNow } from './judge-survey.ts'
 import type { Given } from './options.ts'
 import {
   addressText,
@@ -39,12 +42,19 @@ interface Plan extends WantedNode {
   readonly host: HostSettings
   readonly address: ClusterAddress
   readonly admin: string
+  /** No earlier try has made the secret of this cluster. */
+  readonly isNew: boolean
 }
 
 export async function initCluster(name: string, given: Given, terminal: Terminal): Promise<Outcome> {
   const plan = planOf(name, given)
   if (!plan.ok) return plan
   const { host, address, password } = plan.value
+  const wanted = nodeFiles(host.file, plan.value)
+  const { settings, files } = wanted
+  const edit = (text: string): string => withSettings(text, settings)
+  const judged = judgeChange(host, { edit })
+  if (!judged.ok) return judged
   const seen = await lookFirst(plan.value, given)
   if (!seen.ok) return seen
   const isDry = given['dry-run'] > 0
@@ -68,8 +78,6 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
     const suggestion = 'ghostport cluster invite on a node that runs; or etcdctl user delete, if there is none'
     return refuse('ETCD_UNUSABLE', `${done.value.why}${already}`, isForeign ? { suggestion } : {})
   }
-  const wanted = nodeFiles(host.file, plan.value)
-  const { settings, files } = wanted
   if (isDry) {
     const rehearsed = await prepared('yes')
     if (!rehearsed.ok) return rehearsed
@@ -80,7 +88,7 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
     const made = await prepared('no')
     return made.ok ? await worksNow(plan.value) : made
   }
-  const change = { did: 'cluster init', to: name, edit: (text: string) => withSettings(text, settings), files } as const
+  const change = { did: 'cluster init', to: name, edit, files } as const
   const changed = await changeHost(host, { ...change, between, isKnown: () => isKnown })
   if (!changed.ok) return changed
   tell(given, terminal, { steps, wanted, isDry })
@@ -93,6 +101,8 @@ function planOf(name: string, given: Given): Result<Plan> {
     return refuse('CLI_USAGE', 'missing option --etcd: the members of etcd', {
       suggestion: `ghostport cluster init ${name} --etcd 10.0.0.1,10.0.0.2,10.0.0.3`,
     })
+  const named = clusterName(name)
+  if (!named.ok) return refuse('VALUE_INVALID', `NAME: ${named.failure.detail}`)
   const user = given['no-login'] > 0 ? undefined : (given.user ?? `ghostport-${name}`)
   if (given['no-login'] > 0)
     for (const option of ['user', 'admin', 'admin-password-file'] as const)
@@ -103,27 +113,30 @@ function planOf(name: string, given: Given): Result<Plan> {
   if (given.plain > 0)
     for (const option of ['ca-file', 'certificate-file', 'key-file'] as const)
       if (given[option] !== undefined) return refuse('CLI_USAGE', `--${option} has no effect with --plain`)
-  const node = ownNode(given)
+  const admin = given.admin ?? 'root'
+  if (!/^[\x21-\x7e]{1,255}$/.test(admin)) return refuse('VALUE_INVALID', `--admin: “${admin}” is not a user of etcd`)
+  const host = readHostSettings(given)
+  if (!host.ok) return host
+  const node = ownNode(given, host.value)
   if (!node.ok) return node
   const own = ownCertificate(given)
   if (!own.ok) return own
   const authorities = given['ca-file'] === undefined ? ok(undefined) : authoritiesIn(given['ca-file'])
   if (!authorities.ok) return authorities
-  const host = readHostSettings(given)
-  if (!host.ok) return host
   const text = addressText(address.value)
   const judged = judgeHost(host.value, text)
   if (!judged.ok) return judged
   const there = host.value.config.cluster
-  const secret = ownSecret(there?.secretFile ?? besideSettings(host.value.file, SECRET_NAME), 'base64')
+  const secretFile = there?.secretFile ?? besideSettings(host.value.file, SECRET_NAME)
+  const secret = ownSecret(secretFile, 'base64')
   if (!secret.ok) return secret
   const passwordFile = there?.passwordFile ?? besideSettings(host.value.file, PASSWORD_NAME)
   const password = user === undefined ? ok(undefined) : ownSecret(passwordFile, 'base64url')
   if (!password.ok) return password
   return ok({
-    ...{ host: host.value, address: address.value, text, node: node.value, admin: given.admin ?? 'root' },
+    ...{ host: host.value, address: address.value, text, node: node.value, admin },
     ...{ own: own.value, authorities: authorities.value, password: password.value },
-    secret: secret.value,
+    ...{ secret: secret.value, isNew: !existsSync(systemPath(secretFile)) },
   })
 }
 
@@ -145,7 +158,7 @@ async function lookFirst(plan: Plan, given: Given): Promise<Result<void>> {
   if (!answered.ok) return answered
   if (given['no-login'] > 0)
     return seen.value.auth === 'off'
-      ? ok(undefined)
+      ? judgeFirst(seen.value, plan)
       : refuse('SETUP_REFUSED', 'etcd asks for a login', { suggestion: 'without --no-login' })
   if (seen.value.auth === 'on') return ok(undefined)
   return refuse(
@@ -160,18 +173,37 @@ async function adminPassword(admin: string, given: Given, terminal: Terminal): P
   const file = given['admin-password-file']
   if (file === undefined) {
     const typed = await terminal.askSecret(`password of ${admin} in etcd`)
-    return typed.ok ? ok(Buffer.from(typed.value).toString('utf8')) : typed
+    return typed.ok ? judgePassword(`the password of ${admin}`, Buffer.from(typed.value).toString('utf8')) : typed
   }
   const path = fromHere(file)
   if (!path.ok) return path
-  return secretLine(path.value)
+  const line = secretLine(path.value)
+  return line.ok ? judgePassword(path.value, line.value) : line
+}
+
+function judgePassword(what: string, password: string): Result<string> {
+  if (password === '') return refuse('KEY_INVALID', `${what} is empty`)
+  if (password.length <= LONGEST_PASSWORD) return ok(password)
+  return refuse('KEY_INVALID', `${what}: a password has at most ${LONGEST_PASSWORD} bytes`)
 }
 
 /** As the nodes will ask. */
 async function worksNow(plan: Plan): Promise<Result<void>> {
   const seen = await survey(asNode(plan.address, plan))
+  if (!seen.ok) return seen
+  const first = judgeFirst(seen.value, plan)
   // Done twice, this host itself is there.
-  return seen.ok ? mayBeNode(seen.value, plan.node, plan.host.config.cluster?.node) : seen
+  return first.ok ? mayBeNode(seen.value, plan.node, plan.host.config.cluster?.node) : first
+}
+
+/** A cluster that runs has a secret. With another one, this node and the others could not read each other. */
+function judgeFirst(seen: Survey, { isNew, address: { cluster } }: Plan): Result<void> {
+  const [other] = isNew ? nodesNow(seen) : []
+  return other === undefined
+    ? ok(undefined)
+    : refuse('SETUP_REFUSED', `the cluster ${cluster} is there already: its node ${other} runs`, {
+        suggestion: `ghostport cluster invite FILE at ${other}, then ghostport cluster join FILE here`,
+      })
 }
 
 interface Done {

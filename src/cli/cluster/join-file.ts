@@ -1,9 +1,13 @@
 /** What one node hands to the next: how etcd is reached, as whom, and with which secrets. One line of JSON. */
-import { jsonLine } from '../../bytes/text.ts'
+import { encodeText, jsonLine } from '../../bytes/text.ts'
+import { parseClusterSecret } from '../../cluster-record/seal.ts'
 import { type ClusterAddress, clusterAddress } from '../../config/server/cluster-settings.ts'
+import { LONGEST_PASSWORD } from '../../daemon/link/cluster-protocol.ts'
 import { integer, literal, type Reader, record, text } from '../../json-reader.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { certificatesIn, LONGEST_AUTHORITIES } from '../../system/trusted-file.ts'
 import { readUserFile, refuseExposed, refuseMissing } from '../../system/user-file.ts'
+import { addressText } from './own-node.ts'
 
 export interface JoinFile {
   /** CLUSTER, as it is written. */
@@ -20,8 +24,21 @@ export interface JoinFile {
 
 const read = record(
   { ghostport: literal('join'), format: integer({ min: 1, max: 1 }), cluster: text({ max: 4000 }), maxAge: age() },
-  { password: text({ max: 1024 }), secret: text({ max: 200 }), authorities: text({ max: 256 * 1024 }) },
+  {
+    password: text({ max: LONGEST_PASSWORD }),
+    secret: text({ max: 200 }),
+    authorities: text({ max: LONGEST_AUTHORITIES }),
+  },
 )
+
+/** Each becomes a file that the server reads. @returns what is wrong with one of them. */
+function faultIn({ password, secret, authorities }: Pick<JoinFile, 'password' | 'secret' | 'authorities'>) {
+  if (password === '' || /[\r\n]/.test(password ?? '')) return 'a password is one line'
+  const sealed = secret === undefined ? ok(undefined) : parseClusterSecret(encodeText(secret))
+  if (!sealed.ok) return sealed.failure.detail
+  const trusted = authorities === undefined ? ok(undefined) : certificatesIn('“authorities”', authorities)
+  return trusted.ok ? undefined : trusted.failure.detail
+}
 
 function age(): Reader<number> {
   return integer({ min: 1, max: 1_000_000_000 })
@@ -61,9 +78,11 @@ export function readJoinFile(path: string): Result<JoinFile> {
   if (joined === undefined) return refuse('BUNDLE_INVALID', `${path} is not what “ghostport cluster invite” writes`)
   const address = clusterAddress(joined.cluster)
   if (!address.ok) return refuse('BUNDLE_INVALID', `${path}: ${address.failure.detail}`)
-  const { cluster: text, maxAge, password, secret, authorities } = joined
+  const { maxAge, password, secret, authorities } = joined
+  const wrong = faultIn(joined)
+  if (wrong !== undefined) return refuse('BUNDLE_INVALID', `${path}: ${wrong}`)
   return ok({
-    ...{ text, address: address.value, maxAge },
+    ...{ text: addressText(address.value), address: address.value, maxAge },
     ...(password !== undefined && { password }),
     ...(secret !== undefined && { secret }),
     ...(authorities !== undefined && { authorities }),

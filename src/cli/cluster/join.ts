@@ -13,6 +13,7 @@ import {
   besideSettings,
   changeHost,
   type HostSettings,
+  judgeChange,
   PASSWORD_NAME,
   readHostSettings,
   SECRET_NAME,
@@ -28,12 +29,12 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
   if (!path.ok) return path
   const joined = readJoinFile(path.value)
   if (!joined.ok) return joined
-  const node = ownNode(given)
+  const host = readHostSettings(given)
+  if (!host.ok) return host
+  const node = ownNode(given, host.value)
   if (!node.ok) return node
   const own = ownCertificate(given)
   if (!own.ok) return own
-  const host = readHostSettings(given)
-  if (!host.ok) return host
   const fits = judgeHere(host.value, joined.value)
   if (!fits.ok) return fits
   const { address, text, password, secret, authorities } = joined.value
@@ -45,11 +46,10 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
   const made = nodeFiles(host.value.file, wanted)
   const { settings, files } = made
   const isDry = given['dry-run'] > 0
-  if (!isDry) {
-    const edit = (before: string): string => withSettings(before, settings)
-    const changed = await changeHost(host.value, { did: 'cluster join', to: address.cluster, edit, files })
-    if (!changed.ok) return changed
-  }
+  const edit = (before: string): string => withSettings(before, settings)
+  const change = { did: 'cluster join', to: address.cluster, edit, files } as const
+  const changed = isDry ? judgeChange(host.value, change) : await changeHost(host.value, change)
+  if (!changed.ok) return changed
   const silent = seen.value.members.filter(({ why }) => why !== undefined)
   if (given.json > 0) {
     terminal.printJson({ dryRun: isDry, settings, files: files.map((one) => one.path), silent })

@@ -43,6 +43,12 @@ function nameIsFree({ nodes }: Survey, name: string): Result<void> {
   })
 }
 
+/** The nodes that have written something within the last minute. */
+export function nodesNow({ nodes }: Survey): readonly string[] {
+  if (nodes === undefined || 'why' in nodes) return []
+  return nodes.list.filter(({ at }) => nodes.now - at <= SEEN_LATELY).map(({ node }) => node)
+}
+
 export function ago(seconds: number): string {
   return seconds < 0 ? `${-seconds} s in the future` : `${seconds} s ago`
 }

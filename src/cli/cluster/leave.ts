@@ -1,7 +1,9 @@
 /** `ghostport cluster leave`: this host is no node any more. Nothing in etcd is touched. */
+import { existsSync } from 'node:fs'
 import { clusterCopyPath, clusterCopyStatePath } from '../../config/server/server-config.ts'
 import { withoutSettings } from '../../host/set-up/edit-settings.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { systemPath } from '../../system/system-path.ts'
 import type { Outcome } from '../command.ts'
 import { ask } from '../terminal/ask.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -10,6 +12,8 @@ import {
   besideSettings,
   CLUSTER_SETTINGS,
   changeHost,
+  type HostSettings,
+  judgeChange,
   PASSWORD_NAME,
   readHostSettings,
   SECRET_NAME,
@@ -22,7 +26,7 @@ export async function leaveCluster(given: Given, terminal: Terminal): Promise<Ou
   if (!host.ok) return host
   const { file, config } = host.value
   const { cluster } = config
-  if (cluster === undefined) return refuse('SETUP_REFUSED', `${file} has no CLUSTER: this host is in no cluster`)
+  if (cluster === undefined) return await leaveTheRest(host.value, given, terminal)
   // Only files that init or join have made.
   const made = [
     [cluster.passwordFile, PASSWORD_NAME],
@@ -30,25 +34,15 @@ export async function leaveCluster(given: Given, terminal: Terminal): Promise<Ou
     [cluster.authoritiesFile, AUTHORITIES_NAME],
   ].flatMap(([path, name]) => (path !== undefined && path === besideSettings(file, name ?? '') ? [path] : []))
   // They hold the keys of all users, and the next cluster has others.
-  const copies = cluster.users === undefined ? [] : [clusterCopyPath(config), clusterCopyStatePath(config)]
-  const removed = [...made, ...copies]
-  const isDry = given['dry-run'] > 0
+  const copies = [clusterCopyPath(config), clusterCopyStatePath(config)]
+  const removed = [...made, ...copies].filter((path) => existsSync(systemPath(path)))
   const plan = [
     `the settings CLUSTER… in ${file} become comments`,
     ...removed.map((path) => `${path} is removed`),
     `after that, a packet that was used at another node of ${cluster.cluster} is new here, while it is young`,
   ]
-  if (given.json === 0) terminal.print(plan)
-  const agreed = isDry || given.yes > 0 ? ok(true) : agree()
-  if (!agreed.ok) return agreed
-  if (isDry || !agreed.value) {
-    if (given.json > 0) terminal.printJson({ dryRun: isDry, removes: removed })
-    else terminal.note('nothing was changed')
-    return agreed.value ? 0 : 1
-  }
-  const edit = (text: string): string => withoutSettings(text, CLUSTER_SETTINGS)
-  const changed = await changeHost(host.value, { did: 'cluster leave', to: cluster.cluster, edit, removed })
-  if (!changed.ok) return changed
+  const left = await askAndLeave(host.value, { to: cluster.cluster, plan, removed }, given, terminal)
+  if (left !== 'left') return left
   const { user, cluster: name } = cluster
   if (given.json > 0) terminal.printJson({ dryRun: false, removed, remains: `ghostport/${name}/`, user: user ?? null })
   else
@@ -63,6 +57,48 @@ export async function leaveCluster(given: Given, terminal: Terminal): Promise<Ou
           ]),
     ])
   return 0
+}
+
+/** An earlier leave, or an init that failed, has left files with secrets. */
+async function leaveTheRest(host: HostSettings, given: Given, terminal: Terminal): Promise<Outcome> {
+  const { file, config } = host
+  const removed = [
+    ...[PASSWORD_NAME, SECRET_NAME, AUTHORITIES_NAME].map((name) => besideSettings(file, name)),
+    ...[clusterCopyPath(config), clusterCopyStatePath(config)],
+  ].filter((path) => existsSync(systemPath(path)))
+  if (removed.length === 0) return refuse('SETUP_REFUSED', `${file} has no CLUSTER: this host is in no cluster`)
+  const plan = [
+    `${file} has no CLUSTER: this host is in no cluster, and has files of one`,
+    ...removed.map((path) => `${path} is removed`),
+  ]
+  const left = await askAndLeave(host, { to: 'files of a cluster', plan, removed }, given, terminal)
+  if (left !== 'left') return left
+  if (given.json > 0) terminal.printJson({ dryRun: false, removed })
+  else terminal.note('they are removed')
+  return 0
+}
+
+async function askAndLeave(
+  host: HostSettings,
+  { to, plan, removed }: { readonly to: string; readonly plan: readonly string[]; readonly removed: readonly string[] },
+  given: Given,
+  terminal: Terminal,
+): Promise<Outcome | 'left'> {
+  const edit = (text: string): string => withoutSettings(text, CLUSTER_SETTINGS)
+  const change = { did: 'cluster leave', to, edit, removed } as const
+  const judged = judgeChange(host, change)
+  if (!judged.ok) return judged
+  const isDry = given['dry-run'] > 0
+  if (given.json === 0) terminal.print(plan)
+  const agreed = isDry || given.yes > 0 ? ok(true) : agree()
+  if (!agreed.ok) return agreed
+  if (isDry || !agreed.value) {
+    if (given.json > 0) terminal.printJson({ dryRun: isDry, removes: removed })
+    else terminal.note('nothing was changed')
+    return agreed.value ? 0 : 1
+  }
+  const changed = await changeHost(host, change)
+  return changed.ok ? 'left' : changed
 }
 
 function agree(): Result<boolean> {

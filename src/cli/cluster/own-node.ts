@@ -1,9 +1,9 @@
 /** What init and join have in common: the name of this node, its certificate, and the settings that are written. */
 import { hostname } from 'node:os'
 import { type ClusterAddress, type NodeName, nodeName } from '../../config/server/cluster-settings.ts'
+import { readOwnCertificate } from '../../daemon/warden/cluster-process/secrets.ts'
 import { formatHostPort } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import { readCertificates, readSecretFile } from '../../system/trusted-file.ts'
 import { fromHere } from '../server/config-source.ts'
 import {
   AUTHORITIES_NAME,
@@ -22,9 +22,9 @@ export interface OwnCertificate {
   readonly key: string
 }
 
-/** `--node`, or the name of this host before its first dot. */
-export function ownNode(given: Given): Result<NodeName> {
-  const name = nodeName(given.node ?? hostname().split('.')[0] ?? '')
+/** `--node`; or the name that this node has already; or that of this host, before its first dot. */
+export function ownNode(given: Given, { config }: Pick<HostSettings, 'config'>): Result<NodeName> {
+  const name = nodeName(given.node ?? config.cluster?.node ?? hostname().split('.')[0] ?? '')
   return name.ok ? name : refuse('VALUE_INVALID', `--node: ${name.failure.detail}`)
 }
 
@@ -38,14 +38,15 @@ export function ownCertificate(given: Given): Result<OwnCertificate | undefined>
   const keyFile = fromHere(keyText)
   if (!certificateFile.ok) return certificateFile
   if (!keyFile.ok) return keyFile
-  const certificate = readCertificates(certificateFile.value)
-  if (!certificate.ok) return certificate
-  const key = readSecretFile(keyFile.value)
-  if (!key.ok) return key
-  return ok({
-    ...{ certificateFile: certificateFile.value, keyFile: keyFile.value },
-    ...{ certificate: certificate.value, key: key.value.toString('latin1') },
-  })
+  for (const [option, path] of [
+    ['certificate-file', certificateFile.value],
+    ['key-file', keyFile.value],
+  ] as const)
+    if (/[;\n]/.test(path))
+      return refuse('VALUE_INVALID', `--${option}: fwknopd.conf can name no file with “;” in its path`)
+  const files = { certificateFile: certificateFile.value, keyFile: keyFile.value }
+  const read = readOwnCertificate(files)
+  return read.ok ? ok({ ...files, ...read.value }) : read
 }
 
 /** How this host shall be a node. */

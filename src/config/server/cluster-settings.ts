@@ -95,7 +95,11 @@ export function clusterAddress(text: string): Result<ClusterAddress, ValueFailur
   const user = at < 0 ? undefined : authority.slice(0, at)
   if (user?.includes(':'))
     return invalidValue('the password is not part of CLUSTER: others could read it', 'CLUSTER_PASSWORD_FILE')
-  if (user !== undefined && !/^[\x21-\x7e]{1,255}$/.test(user)) return invalidValue(`“${user}” is not a user of etcd`)
+  // A “;” ends the value.
+  if (user !== undefined && !/^[\x21-\x3a\x3c-\x7e]{1,255}$/.test(user))
+    return invalidValue(
+      `“${user}” is not a user of etcd that CLUSTER can name: 1 to 255 characters of ASCII, no blank, no “;”`,
+    )
   const members: ClusterMember[] = []
   for (const one of authority.slice(at + 1).split(',')) {
     const member = memberValue(one)

@@ -17,13 +17,16 @@ import {
   text,
 } from '../../json-reader.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
+import { LONGEST_AUTHORITIES } from '../../system/trusted-file.ts'
 import { milliseconds, port, seconds } from '../../units.ts'
 import { sha256Base64 } from './sha256-base64.ts'
 
 /** The cluster process’s end of the socket pair to the warden. */
 export const CLUSTER_CHANNEL = 3
-/** Bytes of the longest line to it: a group of claims, or certificates. */
-export const LONGEST_TO_CLUSTER = 1024 * 1024
+/** Bytes of the longest line to it: a group of claims, or two files of certificates. */
+export const LONGEST_TO_CLUSTER = 2 * 1024 * 1024
+/** Characters of the longest password of a user of etcd. */
+export const LONGEST_PASSWORD = 1024
 /** Claims in one message. */
 export const MOST_IN_MESSAGE = 1000
 /** Changes of records in one message, and the characters of what is sealed in them. A line has 64 KiB at most. */
@@ -33,7 +36,8 @@ export const MOST_SEALED_IN_MESSAGE = 3 * LONGEST_SEALED
 const number = integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const digest = mapped(sha256Base64, (read) => read as ReplayDigest)
 const time = mapped(integer({ min: 0, max: 600_000 }), milliseconds)
-const pem = text({ max: 256 * 1024 })
+/** As long as a file of certificates may be. */
+const pem = text({ max: LONGEST_AUTHORITIES })
 const past = record(
   {
     cluster: text({ max: 20 }),
@@ -50,7 +54,7 @@ export const etcdMembers = list(
   { min: 1, max: 16 },
 )
 export const etcdTls = record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) })
-export const etcdLogin = record({ user: text({ max: 256 }), password: text({ max: 1024 }) }, {})
+export const etcdLogin = record({ user: text({ max: 256 }), password: text({ max: LONGEST_PASSWORD }) }, {})
 export const clusterName = name
 
 const toCluster = either(

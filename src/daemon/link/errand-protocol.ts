@@ -4,12 +4,19 @@
  */
 import { parseSteps, parseSurvey } from '../../etcd/survey-report.ts'
 import { either, literal, printableAscii, type Read, type Reader, record, text } from '../../json-reader.ts'
-import { clusterName, etcdLogin, etcdMembers, etcdTls } from './cluster-protocol.ts'
+import {
+  clusterName,
+  etcdLogin,
+  etcdMembers,
+  etcdTls,
+  LONGEST_PASSWORD,
+  LONGEST_TO_CLUSTER,
+} from './cluster-protocol.ts'
 
 /** The process’s end of the socket pair to the command. */
 export const ERRAND_CHANNEL = 3
 /** Bytes of the longest line, in either direction. */
-export const LONGEST_ERRAND = 1024 * 1024
+export const LONGEST_ERRAND = LONGEST_TO_CLUSTER
 
 const access = { members: etcdMembers, cluster: clusterName }
 
@@ -21,7 +28,7 @@ const errand = either(
       ...access,
       login: etcdLogin,
       user: text({ max: 256 }),
-      password: text({ max: 1024 }),
+      password: text({ max: LONGEST_PASSWORD }),
       rehearsal: either(literal('yes'), literal('no')),
     },
     { tls: etcdTls },

@@ -7,7 +7,7 @@
 export function withSettings(text: string, wanted: Readonly<Record<string, string>>): string {
   let edited = text === '' || text.endsWith('\n') ? text : `${text}\n`
   for (const [name, value] of Object.entries(wanted)) {
-    const line = `${name.padEnd(24)}${value};`
+    const line = `${name.padEnd(23)} ${value};`
     const isThere = new RegExp(`^[\\t ]*${name}:?[\\t ]+[^\\n]*$`, 'gm')
     let seen = false
     edited = edited.replace(isThere, (old) => {

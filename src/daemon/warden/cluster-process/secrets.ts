@@ -1,11 +1,12 @@
 /** What the cluster process shows to etcd, and whom it believes: from the files that the configuration names. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type ClusterSecret, parseClusterSecret } from '../../../cluster-record/seal.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { UsedSetting } from '../../../config/server/fwknopd-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { readCertificates, readSecretFile, readSecretLine } from '../../../system/trusted-file.ts'
-import type { ConfigureCluster } from '../../link/cluster-protocol.ts'
+import { type ConfigureCluster, LONGEST_PASSWORD } from '../../link/cluster-protocol.ts'
 
 export type ClusterSecrets = Pick<ConfigureCluster, 'tls' | 'login'>
 
@@ -27,21 +28,51 @@ export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets
   if (!password.ok) return named('CLUSTER_PASSWORD_FILE', password.failure)
   if (password.value?.length === 0)
     return named('CLUSTER_PASSWORD_FILE', refuse('KEY_INVALID', `${passwordFile} is empty`).failure)
+  if ((password.value?.length ?? 0) > LONGEST_PASSWORD)
+    return named(
+      'CLUSTER_PASSWORD_FILE',
+      refuse('KEY_INVALID', `${passwordFile}: a password has at most ${LONGEST_PASSWORD} bytes`).failure,
+    )
   const authorities = authoritiesFile === undefined ? ok(undefined) : readCertificates(authoritiesFile)
   if (!authorities.ok) return named('CLUSTER_CA_FILE', authorities.failure)
-  const certificate = own === undefined ? ok(undefined) : readCertificates(own.certificateFile)
-  if (!certificate.ok) return named('CLUSTER_CERTIFICATE_FILE', certificate.failure)
-  const key = own === undefined ? ok(undefined) : readSecretFile(own.keyFile)
-  if (!key.ok) return named('CLUSTER_KEY_FILE', key.failure)
-  const shown =
-    certificate.value !== undefined && key.value !== undefined
-      ? { own: { certificate: certificate.value, key: key.value.toString('latin1') } }
-      : {}
+  const shown = own === undefined ? ok(undefined) : readOwnCertificate(own)
+  if (!shown.ok) return shown
   return ok({
-    ...(secure && { tls: { ...(authorities.value !== undefined && { authorities: authorities.value }), ...shown } }),
+    ...(secure && {
+      tls: {
+        ...(authorities.value !== undefined && { authorities: authorities.value }),
+        ...(shown.value !== undefined && { own: shown.value }),
+      },
+    }),
     ...(user !== undefined &&
       password.value !== undefined && { login: { user, password: Buffer.from(password.value).toString('utf8') } }),
   })
+}
+
+/**
+ * What this node shows to etcd.
+ * @returns what is wrong with one of the files, as {@link readClusterSecrets}; KEY_INVALID where they do not belong
+ * together.
+ */
+export function readOwnCertificate({
+  certificateFile,
+  keyFile,
+}: NonNullable<ClusterConfig['own']>): Result<{ readonly certificate: string; readonly key: string }> {
+  const certificate = readCertificates(certificateFile)
+  if (!certificate.ok) return named('CLUSTER_CERTIFICATE_FILE', certificate.failure)
+  const read = readSecretFile(keyFile)
+  if (!read.ok) return named('CLUSTER_KEY_FILE', read.failure)
+  const key = read.value.toString('latin1')
+  let isOfIt: boolean
+  try {
+    isOfIt = new X509Certificate(certificate.value).checkPrivateKey(createPrivateKey(key))
+  } catch {
+    const detail = `${keyFile} holds no private key in PEM form without a passphrase`
+    return named('CLUSTER_KEY_FILE', refuse('KEY_INVALID', detail).failure)
+  }
+  return isOfIt
+    ? ok({ certificate: certificate.value, key })
+    : named('CLUSTER_KEY_FILE', refuse('KEY_INVALID', `${keyFile} is not the key of ${certificateFile}`).failure)
 }
 
 /**
