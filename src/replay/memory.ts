@@ -42,8 +42,9 @@ export function memoryReplayStore(options: GateOptions): ReplayStore {
   }
 
   return {
-    async claim(claims, now) {
+    async claim(claims, now, onDecided) {
       const answers = claims.map((claim) => answer(claim, now))
+      onDecided?.(answers)
       forget(now)
       return ok(answers)
     },

@@ -49,13 +49,24 @@ export interface Claim {
  */
 export type Answer = 'first' | 'replayed' | 'misdated' | Failure<'REPLAY_STORE_FULL' | 'REPLAY_STORE_FAILED'>
 
+/**
+ * Told what a call of {@link ReplayStore.claim} will answer, as soon as that is decided, and before it is durable. It
+ * holds only if the call then gives the same answers: until then nothing may open by it. What it does must not wait.
+ */
+export type OnDecided = (answers: readonly Answer[]) => void
+
 export interface ReplayStore {
   /**
    * Records each claim and says whether it was new, in one step, so that two copies of a packet cannot both be first
    * (also within one call). Durable when the promise resolves: a power cut after it forgets nothing.
+   * @param onDecided called once at most. Not at all where the disk is nearly full, or has just failed.
    * @returns one answer for each claim, in order. A failure where nothing could be decided; then none was first.
    */
-  claim(claims: readonly Claim[], now: UnixSeconds): Promise<Result<readonly Answer[], ReplayFailure>>
+  claim(
+    claims: readonly Claim[],
+    now: UnixSeconds,
+    onDecided?: OnDecided,
+  ): Promise<Result<readonly Answer[], ReplayFailure>>
 
   /** How many packets are remembered. Asynchronous, for stores that are not in this process. */
   size(): Promise<number>

@@ -17,7 +17,7 @@ import { DiskRoom, FEW, type Room } from './disk-room.ts'
 import type { ForgottenTimes } from './forgotten-times.ts'
 import { corrupt } from './judge-store.ts'
 import { LOG_PAGES, lengthenLog } from './log-file.ts'
-import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
+import type { Answer, Claim, OnDecided, ReplayFailure, ReplayStore } from './replay-store.ts'
 import { adoptDatabase, createDatabase } from './schema.ts'
 import { lacksTables, sqliteFault } from './sqlite-failure.ts'
 import { prepare, readForgotten, type Statements } from './statements.ts'
@@ -44,6 +44,12 @@ export interface ImportCount {
 }
 
 type Answers = Result<readonly Answer[], ReplayFailure>
+
+interface Call {
+  readonly claims: readonly KeyedClaim[]
+  readonly onDecided: OnDecided | undefined
+  readonly resolve: (answers: Answers) => void
+}
 
 interface KeyedClaim extends Claim {
   readonly key: Uint8Array
@@ -122,7 +128,7 @@ export class SqliteReplayStore implements ReplayStore {
   readonly #statements: Statements
   #forgotten: ForgottenTimes
   #forgetting: NodeJS.Timeout | undefined
-  #pending: { readonly claims: readonly KeyedClaim[]; readonly resolve: (answers: Answers) => void }[] = []
+  #pending: Call[] = []
   #latest = 0 as UnixSeconds
   #closed = false
   /** Damage does not heal: once it is seen, nothing is first any more. */
@@ -144,12 +150,12 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   /** Calls made within one turn of the event loop share a commit. */
-  async claim(claims: readonly Claim[], now: UnixSeconds): Promise<Answers> {
+  async claim(claims: readonly Claim[], now: UnixSeconds, onDecided?: OnDecided): Promise<Answers> {
     const keyed = claims.map((claim) => {
       return { ...claim, key: keyOf(claim.digest), fwknopKey: keyOf(claim.fwknopDigest), now }
     })
     return new Promise((resolve) => {
-      if (this.#pending.push({ claims: keyed, resolve }) === 1) queueMicrotask(() => this.#commitPending())
+      if (this.#pending.push({ claims: keyed, onDecided, resolve }) === 1) queueMicrotask(() => this.#commitPending())
     })
   }
 
@@ -215,12 +221,18 @@ export class SqliteReplayStore implements ReplayStore {
     const calls = this.#pending
     if (calls.length === 0) return
     this.#pending = []
-    const outcome = this.#answer(calls.flatMap(({ claims }) => claims))
+    const outcome = this.#answer(
+      calls.flatMap(({ claims }) => claims),
+      (decided) => {
+        const answers = [...decided]
+        for (const { claims, onDecided } of calls) onDecided?.(answers.splice(0, claims.length))
+      },
+    )
     const answers = outcome.ok ? [...outcome.value] : []
     for (const { claims, resolve } of calls) resolve(outcome.ok ? ok(answers.splice(0, claims.length)) : outcome)
   }
 
-  #answer(claims: readonly KeyedClaim[]): Answers {
+  #answer(claims: readonly KeyedClaim[], onDecided: OnDecided): Answers {
     const looked: Answer[] = []
     for (const claim of claims) {
       const answer = this.#gate.look(claim, this.#forgotten, claim.now)
@@ -230,7 +242,7 @@ export class SqliteReplayStore implements ReplayStore {
     // A flood of packets that are refused before the entries are asked costs no commit.
     if (looked.length === claims.length) return this.#unfit() ?? ok(looked)
     if (!this.#cramped && DiskRoom.of(this.#directory).isRoomy) {
-      const done = this.#recordAll(claims, () => 'all')
+      const done = this.#recordAll(claims, () => 'all', onDecided)
       if (done.ok || !this.#cramped) return done
     }
     return this.#unfit() ?? this.#answerInPieces(claims)
@@ -260,12 +272,12 @@ export class SqliteReplayStore implements ReplayStore {
     return ok(answers)
   }
 
-  /** One commit. */
-  #recordAll(claims: readonly KeyedClaim[], findRoom: () => Room): Answers {
+  /** One commit. @param onDecided called before it. */
+  #recordAll(claims: readonly KeyedClaim[], findRoom: () => Room, onDecided?: OnDecided): Answers {
     const recorded: KeyedClaim[] = []
     const done = this.#transaction(() => {
       const room = findRoom()
-      return claims.map((claim) => {
+      const answers = claims.map((claim) => {
         const answer = this.#record(claim, room)
         if (answer === 'first') {
           this.#gate.recorded(claim, claim.now)
@@ -273,6 +285,8 @@ export class SqliteReplayStore implements ReplayStore {
         }
         return answer
       })
+      onDecided?.(answers)
+      return answers
     })
     this.#latest = claims.at(-1)?.now ?? this.#latest
     this.#forgetLater(FORGET_AFTER)

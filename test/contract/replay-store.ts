@@ -52,6 +52,17 @@ export function replayStoreContract(
       await store.close()
     })
 
+    test('what a call will answer is told to it before, once', async () => {
+      const store = await open({ maxAge: seconds(120) })
+      const decided: (readonly unknown[])[] = []
+      const told = (claims: readonly Claim[]) => store.claim(claims, at(T0), (answers) => decided.push(answers))
+      const [one, other] = [told([claimOf('a'), claimOf('a')]), told([claimOf('b')])]
+      assert.deepEqual(await one, { ok: true, value: ['first', 'replayed'] })
+      assert.deepEqual(await other, { ok: true, value: ['first'] })
+      assert.deepEqual(decided, [['first', 'replayed'], ['first']])
+      await store.close()
+    })
+
     test('of many copies claimed at once exactly one is first', async () => {
       const store = await open({ maxAge: seconds(120) })
       const all = await Promise.all(Array.from({ length: 50 }, () => answers(store, [claimOf('a')], T0)))

@@ -11,12 +11,14 @@ import { createMemoryFirewall } from '../../../firewall/memory.ts'
 import { MemoryLog } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { memoryReplayStore } from '../../../replay/memory.ts'
+import { refuse } from '../../../result.ts'
 import { milliseconds, seconds, unixSeconds } from '../../../units.ts'
 import { type Knock, parseKnock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
+import type { ClusterClaim } from '../cluster-process/cluster.ts'
 import { Journal } from '../journal.ts'
 import type { ReceiverNumber } from '../receiver-health.ts'
-import { Admission, type Terms } from './admission.ts'
+import { Admission, type AdmissionParts, type Terms } from './admission.ts'
 import type { NameAnswer } from './name-lookups.ts'
 
 const NOW = unixSeconds(1_800_000_000)
@@ -57,7 +59,7 @@ const named = (name = 'inner.example') => {
 
 const FIRST = 1 as ReceiverNumber
 
-function admission(firewall: Firewall = createMemoryFirewall(), share?: number) {
+function admission(firewall: Firewall = createMemoryFirewall(), share?: number, change: Partial<AdmissionParts> = {}) {
   /** Look-ups that have begun. */
   const asked: { name: string; answer: (answer: NameAnswer) => void; ended: boolean }[] = []
   const inForce: { terms?: Terms } = {}
@@ -83,6 +85,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
       }),
     send: (message) => messages.push(message),
     onForbidden: (_, from) => forbidden.push(from),
+    ...change,
   })
   const verdicts = () => log.records.map(({ fields }) => fields['code'] ?? fields['verdict'])
   /** Waits until this many verdicts are known. */
@@ -189,6 +192,107 @@ test('a mistake of ours costs its own knocks, not the next ones', async () => {
     { type: 'unclaimed', digests: [first.digest] },
     { type: 'claimed', digests: [second.digest] },
   ])
+})
+
+function later<T>() {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((resolver) => {
+    resolve = resolver
+  })
+  return { promise, resolve }
+}
+
+/** A node of a cluster, whose store and whose etcd answer when the test says so. */
+async function inCluster(access?: string) {
+  const firewall = await installed()
+  const steps: string[] = []
+  const memory = memoryReplayStore({ maxAge: seconds(120) })
+  const disk = later<'written' | 'failed'>()
+  const etcd = later<ClusterClaim>()
+  const clusterTerms = access === undefined ? open : terms(access)
+  const { made, verdicts, messages, told } = admission(firewall, undefined, {
+    replays: {
+      ...memory,
+      claim: async (claims, now, onDecided) => {
+        const answers = await memory.claim(claims, now, onDecided)
+        steps.push('written')
+        return (await disk.promise) === 'written' ? answers : refuse('REPLAY_STORE_FAILED', 'no disk')
+      },
+    },
+    cluster: {
+      claim: (digests, when) => {
+        steps.push(`asked for ${digests.length} ${when}`)
+        return digests.map(() => etcd.promise)
+      },
+    },
+    current: () => clusterTerms,
+  })
+  const submit = (...knocks: Knock[]) => made.submit(knocks, clusterTerms, FIRST)
+  const isOpen = async () => {
+    const grants = await firewall.grants()
+    return grants.ok && grants.value.length > 0
+  }
+  return { made, submit, verdicts, messages, told, steps, disk, etcd, isOpen }
+}
+
+test('the cluster is asked before the packet is on the disk, once for each new packet', async () => {
+  const { made, submit, steps, disk, etcd, verdicts } = await inCluster()
+  const packet = knock()
+  submit(packet, packet, knock())
+  await setImmediate()
+  assert.deepEqual(steps, ['asked for 2 at once', 'written'])
+  disk.resolve('written')
+  etcd.resolve('first')
+  await made.close()
+  assert.deepEqual(verdicts(), ['SPA_REPLAYED', 'granted', 'granted'])
+  assert.equal(steps.length, 2)
+})
+
+for (const [first, then] of [
+  ['disk', 'etcd'],
+  ['etcd', 'disk'],
+] as const)
+  test(`no door opens before disk and cluster have both answered: ${first} first`, async () => {
+    const { made, submit, disk, etcd, isOpen, verdicts } = await inCluster()
+    const answer = { disk: () => disk.resolve('written'), etcd: () => etcd.resolve('first') }
+    submit(knock())
+    answer[first]()
+    for (let i = 0; i < 100; i++) await setImmediate()
+    assert.equal(await isOpen(), false)
+    answer[then]()
+    await made.close()
+    assert.equal(await isOpen(), true)
+    assert.deepEqual(verdicts(), ['granted'])
+  })
+
+for (const [said, claimed] of [
+  ['first', 'first'],
+  ['nothing', { unknown: 'no answer in time' }],
+] as const)
+  test(`a packet that the disk does not take opens nothing, though the cluster says ${said} and is not required`, async () => {
+    const { made, submit, disk, etcd, isOpen, verdicts, messages } = await inCluster(
+      'SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22\nCLUSTER_REQUIRED N\n',
+    )
+    const packet = knock()
+    submit(packet)
+    etcd.resolve(claimed)
+    disk.resolve('failed')
+    await made.close()
+    assert.deepEqual(verdicts(), ['REPLAY_STORE_FAILED'])
+    assert.deepEqual(messages, [{ type: 'unclaimed', digests: [packet.digest] }])
+    assert.equal(await isOpen(), false)
+  })
+
+test('a packet that another node has used opens nothing, and is used here', async () => {
+  const { made, submit, disk, etcd, isOpen, verdicts, messages } = await inCluster()
+  const packet = knock()
+  submit(packet)
+  etcd.resolve({ usedAt: 'web-2' })
+  disk.resolve('written')
+  await made.close()
+  assert.deepEqual(verdicts(), ['SPA_REPLAYED'])
+  assert.deepEqual(messages, [{ type: 'claimed', digests: [packet.digest] }])
+  assert.equal(await isOpen(), false)
 })
 
 async function installed(): Promise<Firewall> {

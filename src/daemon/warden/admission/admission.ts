@@ -4,13 +4,18 @@
  * 1. submit (here): knocks wait, and are judged in batches (queue.ts), under the policy with which the receiver opened
  *    them.
  * 2. believe (judge-believed.ts): a packet that the kernel would not have accepted is refused, and stays unused.
- * 3. claim (claim.ts): the packet is recorded as used, permanently.
+ * 3. claim (claim.ts): the packet is recorded as used, permanently. If there is a cluster, it is asked while the record
+ *    is written.
  * 4. decide (judge.ts, access/decide.ts): the first stanza that allows the request grants it.
  * 5. open (open.ts): the firewall opens the grant; a command goes to the executor.
- * 6. settle (here): the verdict goes to the journal. Or the cluster is asked whether the packet is new there too
- *    (cluster-process/), or a name is looked up (name-lookups.ts): then the knock comes back to step 4, under the
+ * 6. settle (here): the verdict goes to the journal. Or the knock waits for the cluster, which says whether the packet
+ *    is new there too (cluster-process/), or for a name (name-lookups.ts). Then it comes back to step 4, under the
  *    policy of that time. Others do not wait for it.
  * 7. answer (here): the receiver is told which packets are used up, so that it need not report copies.
+ *
+ * Why the cluster may be asked before the record is on the disk: a door opens only after both. If this host fails in
+ * between, the packet has opened nothing, and is used in the cluster, or nowhere. If the disk fails, the knock is
+ * refused, whatever the cluster says; a copy of it is then refused by the cluster.
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,6 +31,7 @@ import type { FailureCode } from '../../../failure-codes.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
+import type { ReplayDigest } from '../../../packet/replay-digest.ts'
 import type { ReplayStore } from '../../../replay/replay-store.ts'
 import { type Failure, ok, refuse } from '../../../result.ts'
 import type { Milliseconds, UnixSeconds } from '../../../units.ts'
@@ -33,7 +39,7 @@ import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
-import type { Cluster } from '../cluster-process/cluster.ts'
+import type { Cluster, ClusterClaim } from '../cluster-process/cluster.ts'
 import type { Journal } from '../journal.ts'
 import type { ReceiverNumber } from '../receiver-health.ts'
 import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
@@ -104,6 +110,8 @@ export class Admission {
   readonly #lookups: NameLookups
   /** Knocks that wait for a name. */
   readonly #nameless = new Set<ClaimedKnock>()
+  /** What the cluster was asked while the replay store wrote the packets of the batch. No answer rejects. */
+  readonly #asked = new Map<ReplayDigest, Promise<ClusterClaim>>()
   /** Knocks that wait for the cluster. Each settles. */
   readonly #atCluster = new Set<Promise<void>>()
   /** How many new knocks of each key wait, if copies are not replays. */
@@ -230,6 +238,8 @@ export class Admission {
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
     }
+    // Of those that the store could not record: whatever the cluster says of them, they open nothing.
+    this.#asked.clear()
     this.#logSuppressedSoon()
     if (replays === undefined) return
     // Each knock gets an answer: until then, the receiver reports no copy of it.
@@ -250,10 +260,11 @@ export class Admission {
   #judging({ policy, index }: Terms): Judging {
     const { firewall, closeOwn, commands, replays, ownAddresses, clock, isAttested, cluster } = this.#parts
     const isInCluster = cluster !== undefined
+    const onNewHere = cluster && ((digests: readonly ReplayDigest[]) => this.#askAtOnce(cluster, digests))
     const clusterCopyOld = this.#parts.clusterCopyOld?.()
     return {
       ...{ policy, index, firewall, closeOwn, commands, clock, ownAddresses, isAttested, isInCluster, clusterCopyOld },
-      replays: replays ?? FORGETFUL,
+      ...{ replays: replays ?? FORGETFUL, onNewHere },
     }
   }
 
@@ -304,9 +315,19 @@ export class Admission {
     })
   }
 
+  #askAtOnce(cluster: Pick<Cluster, 'claim'>, digests: readonly ReplayDigest[]): void {
+    const answers = cluster.claim(digests, 'at once')
+    for (const [i, digest] of digests.entries()) {
+      const answer = answers[i]
+      if (answer !== undefined) this.#asked.set(digest, answer)
+    }
+  }
+
   /** Others do not wait for it. */
   #askCluster(claimed: ClaimedKnock): void {
-    const [asked] = this.#parts.cluster?.claim([claimed.knock.digest]) ?? []
+    const { digest } = claimed.knock
+    const asked = this.#asked.get(digest) ?? this.#parts.cluster?.claim([digest])[0]
+    this.#asked.delete(digest)
     if (asked === undefined) throw new Error('a knock waits for a cluster that is not there')
     const waiting = asked.then((cluster) => {
       this.#atCluster.delete(waiting)

@@ -4,7 +4,7 @@
  */
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { Policy } from '../../../access/policy.ts'
-import type { Answer, Claim, ReplayFailure, ReplayStore } from '../../../replay/replay-store.ts'
+import type { Answer, Claim, OnDecided, ReplayFailure, ReplayStore } from '../../../replay/replay-store.ts'
 import { ok, type Result } from '../../../result.ts'
 import type { UnixSeconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
@@ -14,12 +14,16 @@ export function claimOf({ digest, fwknopDigest, message: { timestamp } }: Knock,
   return { digest, fwknopDigest, timestamp, keyring }
 }
 
-/** @returns one answer for each claim, in order. If replays are allowed, all are `first`, and nothing is recorded. */
+/**
+ * @param onDecided as {@link ReplayStore.claim} says.
+ * @returns one answer for each claim, in order. If replays are allowed, all are `first`, and nothing is recorded.
+ */
 export async function claim(
   claims: readonly Claim[],
   { policy, replays }: { readonly policy: Pick<Policy, 'refuseReplays'>; readonly replays: Pick<ReplayStore, 'claim'> },
   now: UnixSeconds,
+  onDecided?: OnDecided,
 ): Promise<Result<readonly Answer[], ReplayFailure>> {
   if (!policy.refuseReplays || claims.length === 0) return ok(claims.map(() => 'first'))
-  return await replays.claim(claims, now)
+  return await replays.claim(claims, now, onDecided)
 }

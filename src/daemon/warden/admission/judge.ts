@@ -17,7 +17,8 @@ import type { Clock } from '../../../clock.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { IpAddress } from '../../../packet/address.ts'
-import type { Answer, ReplayStore } from '../../../replay/replay-store.ts'
+import type { ReplayDigest } from '../../../packet/replay-digest.ts'
+import type { Answer, Claim, ReplayStore } from '../../../replay/replay-store.ts'
 import { refuse } from '../../../result.ts'
 import type { UnixSeconds } from '../../../units.ts'
 import type { Attestation, Attested } from '../../link/attestation.ts'
@@ -40,6 +41,11 @@ export interface Judging {
   readonly isAttested?: ((attested: Attested, attestation: Attestation) => boolean) | undefined
   /** A packet that is new here must be new in the whole cluster: its verdict then has `askCluster`. */
   readonly isInCluster?: boolean
+  /**
+   * Called for the packets that are new here, while the store writes them: the cluster can be asked meanwhile. Nothing
+   * opens before the store has them on the disk, and never if it fails.
+   */
+  readonly onNewHere?: ((digests: readonly ReplayDigest[]) => void) | undefined
   /** Why stanzas of the cluster grant nothing now. */
   readonly clusterCopyOld?: string | undefined
   /** The addresses of this host now. Called if a knock may lead to another host. */
@@ -55,7 +61,9 @@ export async function judge(knocks: readonly Knock[], judging: Judging): Promise
   const now = clock.now()
   const openers = knocks.map((knock) => openersOf(knock, judging, now))
   const claims = openers.flatMap((opener) => ('stanzas' in opener ? [claimOf(opener.knock, opener.keyring.name)] : []))
-  const claimed = await claim(claims, judging, now)
+  const { onNewHere } = judging
+  const onDecided = onNewHere && ((answers: readonly Answer[]) => onNewHere(newOf(claims, answers)))
+  const claimed = await claim(claims, judging, now, onDecided)
   if (!claimed.ok)
     return openers.map((opener) => ('stanzas' in opener ? refusal(claimed.failure, opener.stanzas) : opener))
 
@@ -64,6 +72,10 @@ export async function judge(knocks: readonly Knock[], judging: Judging): Promise
     'stanzas' in opener ? decideClaimed(opener.knock, opener.stanzas, answers.next().value, judging, now) : opener,
   )
   return await open(verdicts, judging)
+}
+
+function newOf(claims: readonly Claim[], answers: readonly Answer[]): readonly ReplayDigest[] {
+  return claims.flatMap(({ digest }, i) => (answers[i] === 'first' ? [digest] : []))
 }
 
 const FORBIDDEN = refuse(

@@ -110,6 +110,18 @@ describe('the cluster process', () => {
     assert.equal(await claim, 'first')
   })
 
+  it('is told at once of what is claimed while this process will be busy', async (t) => {
+    const { cluster, puppet } = start(t)
+    puppet().says({ type: 'started' })
+    for (let i = 0; i < 200 && puppet().got.length === 0; i++) await delay(5)
+    void cluster.claim([digest(1), digest(2)], 'at once')
+    assert.equal(puppet().got.filter(({ type }) => type === 'claim').length, 1)
+    cluster.claim([digest(3)], 'soon')
+    assert.equal(puppet().got.filter(({ type }) => type === 'claim').length, 1)
+    await delay(1)
+    assert.equal(puppet().got.filter(({ type }) => type === 'claim').length, 2)
+  })
+
   it('that says nothing leaves no knock without an answer', async (t) => {
     const { cluster, puppet } = start(t)
     puppet().says({ type: 'started' })

@@ -176,8 +176,12 @@ export class Cluster {
     )
   }
 
-  /** Never rejects. @returns one answer for each, in order. */
-  claim(digests: readonly ReplayDigest[]): readonly Promise<ClusterClaim>[] {
+  /**
+   * Never rejects.
+   * @param when `at once`: what follows keeps this process busy. Else what is claimed soon after goes with it.
+   * @returns one answer for each, in order.
+   */
+  claim(digests: readonly ReplayDigest[], when: 'at once' | 'soon' = 'soon'): readonly Promise<ClusterClaim>[] {
     const channel = this.#channel
     const limit = this.#parts.config.timeout
     if (channel === undefined || this.#waiting.size + digests.length > MOST_WAITING) {
@@ -185,7 +189,7 @@ export class Cluster {
       return digests.map(() => Promise.resolve(this.#counted(answer)))
     }
     if (this.#claims.length === 0) queueMicrotask(() => this.#sendClaims())
-    return digests.map((digest) => {
+    const answers = digests.map((digest) => {
       const id = ++this.#lastId
       this.#claims.push({ id, digest })
       return new Promise<ClusterClaim>((answer) => {
@@ -193,6 +197,8 @@ export class Cluster {
         this.#waiting.set(id, { answer, timer })
       })
     })
+    if (when === 'at once') this.#sendClaims()
+    return answers
   }
 
   /** Claims that are made at once leave together. */
