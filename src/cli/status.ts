@@ -71,6 +71,7 @@ function describe(status: Status, style: Style): readonly Line[] {
         ]),
     ...describeRelay(status),
     ...describeCluster(status, style),
+    ...describeFromCluster(status, style),
     ...describeClusterUsers(status, style),
     ...describeCommands(status, style),
     ...describeInterfaces(status, style),
@@ -83,7 +84,7 @@ function describe(status: Status, style: Style): readonly Line[] {
     style.bold('last verdicts, newest first:'),
     ...status.lastVerdicts
       .slice(0, VERDICTS_SHOWN)
-      .map(({ time, verdict, source, stanza, name, grant, command, cycle, shutBy, code, detail }) => {
+      .map(({ time, verdict, source, for: whom, by, stanza, name, grant, command, cycle, shutBy, code, detail }) => {
         const what =
           verdict !== 'granted'
             ? `${String(code)}: ${String(detail)}`
@@ -91,7 +92,8 @@ function describe(status: Status, style: Style): readonly Line[] {
               ? style.good(`granted ${String(grant ?? cycle ?? `command ${String(command)}`)}`)
               : style.bad(`granted ${String(grant)}, and still shut: ${String(shutBy)}`)
         const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
-        return line`  ${String(time)}  ${String(source)}${whose}  ${what}`
+        const from = by === undefined ? String(source) : `${String(whom)} by node ${String(by)}`
+        return line`  ${String(time)}  ${from}${whose}  ${what}`
       }),
   ]
 }
@@ -193,6 +195,20 @@ function describeCluster({ cluster }: Partial<Pick<Status, 'cluster'>>, style: S
     `  etcd at ${members.join(', ')}; ${count(first, 'packet')} first here, ${usedElsewhere} used at another node, ${unknown} without an answer`,
     ...describeRecords(cluster.records, style),
   ]
+}
+
+/** What this server makes of the grants of other nodes. */
+function describeFromCluster({ fromCluster }: Partial<Pick<Status, 'fromCluster'>>, style: Style): readonly Line[] {
+  if (fromCluster === undefined) return []
+  const { granted, refused, ended, problem, cure } = fromCluster
+  if (problem !== undefined)
+    return [
+      line`  ${style.bad(`opens nothing for other nodes, and they open nothing for it: ${problem}`)}`,
+      ...(cure === undefined ? [] : [`    do: ${cure}`]),
+    ]
+  const reasons = Object.entries(refused).map(([code, number]) => `${number} ${code}`)
+  if (granted + ended + reasons.length === 0) return []
+  return [`  grants of other nodes: ${granted} opened here, ${reasons.join(', ') || '0'} refused, ${ended} ended early`]
 }
 
 /** @param clusterUsers a server from before an update sends none. */

@@ -73,6 +73,21 @@ test('a cluster', () => {
   )
 })
 
+test('what a server makes of the grants of other nodes', () => {
+  const fromCluster = { granted: 3, refused: { ACCESS_NO_STANZA: 2 }, ended: 1 }
+  const told = (all: Measured) => lines(all).filter((line) => line.includes('cluster'))
+  assert.deepEqual(told({ ...status, fromCluster }), [
+    'ghostport_cluster_grants_total{verdict="granted"} 3',
+    'ghostport_cluster_grants_total{verdict="ACCESS_NO_STANZA"} 2',
+    'ghostport_cluster_grants_ended_total 1',
+    'ghostport_cluster_gate_usable 1',
+  ])
+  assert.equal(
+    told({ ...status, fromCluster: { ...fromCluster, problem: 'it is damaged' } }).at(-1),
+    'ghostport_cluster_gate_usable 0',
+  )
+})
+
 test('what is not known has no value, and is not 0', () => {
   const { lastGranted: _, ...never } = status
   const text = lines({ ...never, grants: null, remembered: null }).join('\n')
@@ -89,7 +104,7 @@ test('promtool finds nothing to say about the metrics', () => {
 
 test('the alerts are valid, fire for what they are about, and not for a healthy server', () => {
   const tests = join(packaging, '..', 'test', 'support', 'alerts.yml')
-  assert.match(promtool(['check', 'rules', join(packaging, 'prometheus', 'ghostport.rules.yml')]), /SUCCESS: 11 rules/)
+  assert.match(promtool(['check', 'rules', join(packaging, 'prometheus', 'ghostport.rules.yml')]), /SUCCESS: 12 rules/)
   assert.match(promtool(['test', 'rules', tests]), /SUCCESS/)
 })
 

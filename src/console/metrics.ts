@@ -19,7 +19,7 @@ interface Metric {
 export type Measured = Pick<
   Status,
   | ('startedAt' | 'capturing' | 'stanzas' | 'remembered' | 'grants' | 'warnings' | 'counters' | 'lastGranted')
-  | ('cluster' | 'clusterUsers')
+  | ('cluster' | 'fromCluster' | 'clusterUsers')
 >
 
 /** @param version of ghostport. */
@@ -35,7 +35,16 @@ export function metricsText(status: Measured, version: string): string {
 }
 
 function metricsOf(status: Measured, version: string): readonly Metric[] {
-  const { cluster, clusterUsers: users, counters, grants, lastGranted, remembered, warnings } = status
+  const {
+    cluster,
+    fromCluster: gate,
+    clusterUsers: users,
+    counters,
+    grants,
+    lastGranted,
+    remembered,
+    warnings,
+  } = status
   const { granted, refused, looked, dropped, elsewhere = 0, undecided } = counters
   return [
     gauge('ghostport_build_info', 'Version of the server; always 1.', [{ labels: { version }, value: 1 }]),
@@ -83,6 +92,22 @@ function metricsOf(status: Measured, version: string): readonly Metric[] {
             { labels: { answer: 'used' }, value: cluster.usedElsewhere },
             { labels: { answer: 'unknown' }, value: cluster.unknown },
           ]),
+    ]),
+    counter(
+      'ghostport_cluster_grants_total',
+      'Grants of other nodes, by verdict: “granted”, or the code of the refusal. Absent: there is no cluster.',
+      gate === undefined
+        ? []
+        : [
+            { labels: { verdict: 'granted' }, value: gate.granted },
+            ...Object.entries(gate.refused).map(([code, value]) => ({ labels: { verdict: code }, value: value ?? 0 })),
+          ],
+    ),
+    counter('ghostport_cluster_grants_ended_total', 'Grants that ended here because they ended at another node.', [
+      ...(gate === undefined ? [] : [{ value: gate.ended }]),
+    ]),
+    gauge('ghostport_cluster_gate_usable', 'Whether grants of other nodes can open anything here.', [
+      ...(gate === undefined ? [] : [{ value: gate.problem === undefined ? 1 : 0 }]),
     ]),
     gauge(
       'ghostport_cluster_users_version',

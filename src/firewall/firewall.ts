@@ -144,9 +144,10 @@ export interface Firewall {
   open(grants: readonly Grant[]): Promise<readonly Result<Opened, FirewallFailure>[]>
 
   /**
-   * Ends a grant now. New connections are refused; existing connections stay. Ending an unknown grant is not an error.
+   * Ends grants now. New connections are refused; existing connections stay. Ending an unknown grant is not an error.
+   * @returns a failure if one of them may still be open. Others may have ended then.
    */
-  revoke(id: GrantId): Promise<Result<void, FirewallFailure>>
+  revoke(ids: readonly GrantId[]): Promise<Result<void, FirewallFailure>>
 
   /**
    * Ends connections at once, and tells both ends. Their services cannot begin them again; their clients can, with a

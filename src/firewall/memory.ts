@@ -1,5 +1,5 @@
 /** A firewall in memory: for tests and the demo. It opens nothing, but answers like the real ones. */
-import type { GrantId, LiveGrant } from '../access/grant.ts'
+import type { LiveGrant } from '../access/grant.ts'
 import { DEFAULT_MAX_GRANTS } from '../config/server/firewall-settings.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
@@ -35,8 +35,8 @@ export function createMemoryFirewall(
         const admitted = book.admit(grant, now())
         return admitted.ok ? ok(endedBy(admitted.value)) : admitted
       }),
-    revoke: async (id: GrantId) => {
-      book.revoke(id, now())
+    revoke: async (ids) => {
+      for (const id of ids) book.revoke(id, now())
       return ok(undefined)
     },
     endConnections: async () => ok({ connections: 0, shared: 0, sharedWith: [] }),

@@ -118,12 +118,31 @@ export function firewallContract(
       const grant = grantFor(it.source, [access(it.ports.service), ghost(it.ports.public, it.ports.service)])
       await granted(it, grant)
       assert.equal(await it.reach(it.source, it.ports.public), it.ports.service)
-      assert.deepEqual(await it.firewall.revoke(grant.id), { ok: true, value: undefined })
+      assert.deepEqual(await it.firewall.revoke([grant.id]), { ok: true, value: undefined })
       assert.equal(await it.reach(it.source, it.ports.service), 'shut')
       assert.notEqual(await it.reach(it.source, it.ports.public), it.ports.service)
       assert.deepEqual(await live(it), [])
-      assert.deepEqual(await it.firewall.revoke(grant.id), { ok: true, value: undefined })
+      assert.deepEqual(await it.firewall.revoke([grant.id]), { ok: true, value: undefined })
     })
+
+    law(
+      'grants that are revoked together end together, and a port that another one holds open stays open',
+      async (it) => {
+        const { service, other } = it.ports
+        const [one, two] = [grantFor(it.source, [access(service)]), grantFor(it.source, [access(other)])]
+        const both = grantFor(it.source, [access(service), access(other)])
+        await granted(it, one, two, both)
+        const unknown = grantFor(it.stranger, [access(service)])
+        assert.ok((await it.firewall.revoke([one.id, unknown.id, two.id])).ok)
+        assert.deepEqual(
+          (await live(it)).map(({ grant }) => grant.id),
+          [both.id],
+        )
+        assert.equal(await it.reach(it.source, service), service)
+        assert.ok((await it.firewall.revoke([one.id, both.id, both.id])).ok)
+        for (const port of [service, other]) assert.equal(await it.reach(it.source, port), 'shut')
+      },
+    )
 
     law(
       'what a grant let in ends at once and its client knows it, also after the grant; others live on',
@@ -156,7 +175,7 @@ export function firewallContract(
       await it.elapse(1_100)
       assert.equal(await it.reach(it.source, service), service)
       await granted(it, grantFor(it.source, [access(service)], 30))
-      await it.firewall.revoke(both.id)
+      await it.firewall.revoke([both.id])
       assert.equal(await it.reach(it.source, service), service)
       assert.equal(await it.reach(it.source, other), 'shut')
       assert.deepEqual(
@@ -261,7 +280,7 @@ export function firewallContract(
       ])
         assert.deepEqual((await it.firewall.open([grantFor(it.source, openings)])).map(codeOf), ['ok'])
       assert.equal((await live(it)).length, 1)
-      await it.firewall.revoke(grantFor(it.source, [two, one]).id)
+      await it.firewall.revoke([grantFor(it.source, [two, one]).id])
       assert.equal(await it.reach(it.source, it.ports.service), 'shut')
     })
 

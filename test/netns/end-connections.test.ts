@@ -131,7 +131,7 @@ for (const [name, make, next, removals] of firewalls) {
           await granted({ firewall }, grant)
           const session = await c1.connect(to, at)
           assert.equal(await session.echoes(), true, way)
-          await firewall.revoke(grant.id)
+          await firewall.revoke([grant.id])
           const begun = performance.now()
           const ended = await firewall.endConnections({ by: [{ grant }] })
           assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } }, way)
@@ -177,7 +177,7 @@ for (const [name, make, next, removals] of firewalls) {
           const grant = grantFor(one, openings)
           await granted({ firewall }, grant)
           for (const known of [5353, 5354, 5355, 5356]) await asker.says(new RegExp(`${known}\n`))
-          await firewall.revoke(grant.id)
+          await firewall.revoke([grant.id])
           const ended = await firewall.endConnections({ by: [{ grant }] })
           assert.deepEqual(ended, { ok: true, value: { connections: 4, shared: 0, sharedWith: [] } })
           // What was sent before the end may be on its way.
@@ -249,7 +249,7 @@ describe('a forwarded connection whose ends ignore resets', { skip }, () => {
       try {
         await client.says(/heard\n/)
         await service.says(/heard\n/)
-        await firewall.revoke(grant.id)
+        await firewall.revoke([grant.id])
         const ended = await firewall.endConnections({ by: [{ grant }] })
         assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } })
         const before = [client.output, service.output]
@@ -334,7 +334,7 @@ describe('a kernel that cannot end sockets', { skip }, () => {
       await granted({ firewall }, grant)
       const session = await c1.connect(forC1, 22)
       assert.equal(await session.echoes(), true)
-      await firewall.revoke(grant.id)
+      await firewall.revoke([grant.id])
       const tracked = trackedConnections(DEFAULT_MARK, ({ original }) => original.source === one)
       assert.ok(tracked.ok)
       // As a kernel without INET_DIAG_DESTROY answers. All else is the real one.

@@ -183,7 +183,7 @@ describe('other programs change our table', { skip }, () => {
     ]
     for (const change of [set, element]) assert.equal(await tells(() => nft(change)), 0, change)
     assert.equal(await tells(() => firewall.open([grantFor(c1, [ssh], 1)])), 0)
-    assert.equal(await tells(() => firewall.revoke(grantFor(c1, [ssh]).id)), 0)
+    assert.equal(await tells(() => firewall.revoke([grantFor(c1, [ssh]).id])), 0)
     assert.equal(await tells(() => nft('flush', 'table', 'inet', 'ghostport')), 0)
     assert.ok((await tells(() => nft('flush', 'chain', 'inet', 'theirs', 'in'))) > 0)
     assert.equal(mends, 1)
@@ -196,7 +196,7 @@ describe('other programs change our table', { skip }, () => {
     nft('add', 'table', 'inet', 'theirs')
     nft('add', 'table', 'ip', 'ghostport')
     await firewall.open([grantFor(c1, [ssh], 1)])
-    await firewall.revoke(grantFor(c1, [ssh]).id)
+    await firewall.revoke([grantFor(c1, [ssh]).id])
     await firewall.open([grantFor(c1, [ssh], 1)])
     await delay(2_300) // past the end and the kernel's sweep
     assert.deepEqual(mends, [])

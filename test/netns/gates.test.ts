@@ -181,6 +181,20 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     assert.deepEqual(gates?.unreached, [])
     assert.ok(gates?.closed.includes('node-3'), JSON.stringify(gates))
     for (const one of lab.nodes) await reaches(one, 'timeout')
+    // With the same lines as here: who did it, and what ended.
+    const { host, daemon } = node(3)
+    const lines = () => {
+      const { stdout } = host.run(ghostportCommand('audit', 'show', '--json', '-c', daemon.path('fwknopd.conf')))
+      const all = stdout.split('\n').filter(Boolean)
+      return all.map((text) => JSON.parse(text) as { readonly did: string; readonly by: { readonly name?: string } })
+    }
+    await eventually(
+      () => lines().some(({ did, by }) => did === 'revoke' && by.name === 'cluster: node-2'),
+      () => JSON.stringify(lines()),
+    )
+    const { stdout } = host.run(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
+    assert.match(stdout, /grants of other nodes: [1-9][0-9]* opened here, 0 refused, [1-9][0-9]* ended early/)
+    assert.match(stdout, new RegExp(`${CLIENT} by node node-1 {2}stanza alice .*granted tcp/22`))
   })
 
   it('a gate that was away takes what is still live; what was revoked meanwhile stays shut', async () => {

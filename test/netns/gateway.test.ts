@@ -138,7 +138,7 @@ for (const kind of ['nftables', 'iptables'] as const)
         [grant],
       )
       assert.match(await reach(inner, 22), /inner ssh/)
-      await second.revoke(grant.id)
+      await second.revoke([grant.id])
       assert.equal(await reach(inner, 22), 'timeout')
       assert.equal(await reach('10.1.0.1', 8443), 'timeout')
     })

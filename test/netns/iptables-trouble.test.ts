@@ -201,7 +201,7 @@ exec /usr/sbin/${name}-restore "$@"
       assert.equal(inChain()[0], listed)
       assert.equal(await reach(), 'ssh')
       assert.equal(await lab.c2.tcp(addresses[4].forC2, 25), 'mail')
-      assert.deepEqual(await second.revoke(grantFor(c1, [ssh]).id), { ok: true, value: undefined })
+      assert.deepEqual(await second.revoke([grantFor(c1, [ssh]).id]), { ok: true, value: undefined })
       assert.deepEqual([inChain().length, inChain()[0], await reach()], [3, listed, 'timeout'])
       await second.close()
 

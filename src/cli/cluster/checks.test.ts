@@ -82,6 +82,12 @@ describe('the checks of a cluster', () => {
     ['a restored backup', {}, { closedUntil: NOW + 100 }, ['CLOSED warning']],
     ['a server in no cluster', { server: undefined }, {}, ['SERVER error']],
     ['a server that cannot use it', { server: { ...server, usable: false, why: 'no answer' } }, {}, ['SERVER error']],
+    [
+      'a server that cannot tell what it has opened for others',
+      { server: { ...server, fromCluster: { granted: 0, refused: {}, ended: 0, problem: 'it is damaged' } } },
+      {},
+      ['SERVER error'],
+    ],
     ['no server', { server: { because: 'none runs' } }, {}, ['SERVER not checked']],
   ]
   for (const [what, change, surveyed, found] of cases)

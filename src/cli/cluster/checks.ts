@@ -1,5 +1,6 @@
 /** The checks of `ghostport cluster check`: each a question about a survey, and a judgement. Pure. */
 import type { ClusterStatus } from '../../daemon/warden/cluster-process/cluster.ts'
+import type { FromClusterStatus } from '../../daemon/warden/status.ts'
 import type { Survey } from '../../etcd/survey-report.ts'
 import {
   type Answer,
@@ -33,7 +34,13 @@ export interface ClusterFacts {
   /** `--days` */
   readonly days: number
   /** What the running server says; or why it is not known. */
-  readonly server: ClusterStatus | { readonly because: string } | undefined
+  readonly server: ServerFacts | { readonly because: string } | undefined
+}
+
+/** What the running server says of itself. */
+export interface ServerFacts extends ClusterStatus {
+  /** Absent: it has no CLUSTER_SECRET_FILE. */
+  readonly fromCluster?: FromClusterStatus
 }
 
 export interface ClusterCheck extends Pick<Check, 'code' | 'question'> {
@@ -451,8 +458,19 @@ export const clusterChecks: readonly ClusterCheck[] = [
           '',
         )
       if ('because' in server) return notChecked(server.because)
+      const { problem, cure } = server.fromCluster ?? {}
       return judged(
         [
+          ...(problem === undefined
+            ? []
+            : [
+                found(
+                  'error',
+                  'it opens nothing for other nodes, and they open nothing for it',
+                  [problem],
+                  advice(cure ?? 'docs/CLUSTER.md, “Failures”'),
+                ),
+              ]),
           ...(server.usable
             ? []
             : [found('error', 'the cluster is not usable for it', [server.why ?? '', `since ${server.since}`])]),

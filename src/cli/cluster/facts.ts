@@ -1,7 +1,7 @@
 /** What `ghostport cluster status` and `check` look at: etcd, by an errand, and the server of this host. */
 import { X509Certificate } from 'node:crypto'
 import { staysHere } from '../../config/server/cluster-settings.ts'
-import { type ClusterStatus, lifeOfClaim } from '../../daemon/warden/cluster-process/cluster.ts'
+import { lifeOfClaim } from '../../daemon/warden/cluster-process/cluster.ts'
 import { askControl } from '../../daemon/warden/control.ts'
 import type { Status } from '../../daemon/warden/status.ts'
 import { ok, type Result } from '../../result.ts'
@@ -30,10 +30,12 @@ export async function clusterFacts(
   })
 }
 
-async function serverHere(socket: string): Promise<ClusterStatus | { readonly because: string } | undefined> {
+async function serverHere(socket: string): Promise<ClusterFacts['server']> {
   const answer = await askControl(socket, 'status')
+  if (!answer.ok) return { because: `no server answers: ${answer.failure.detail}` }
   // Our own daemon, behind a socket that only root can have made.
-  return answer.ok ? (answer.value as Status).cluster : { because: `no server answers: ${answer.failure.detail}` }
+  const { cluster, fromCluster } = answer.value as Status
+  return cluster && { ...cluster, ...(fromCluster && { fromCluster }) }
 }
 
 /** Of PEM that was read from a trusted file. @returns seconds since 1970. */

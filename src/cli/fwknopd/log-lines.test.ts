@@ -340,6 +340,24 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
     ],
   ],
   // The file had fewer.
+  [
+    'info',
+    'gate',
+    {
+      verdict: 'granted',
+      by: 'web-1',
+      stanza: 1,
+      name: 'ada',
+      grant: 'tcp/22',
+      for: '192.0.2.7',
+      lifetime: 30,
+      user: 'u',
+    },
+    [
+      'info gate: (verdict=granted, by=web-1, stanza=1, name=ada, grant=tcp/22, for=192.0.2.7, lifetime=30, user=u)',
+      'info Added access rule to FWKNOP_INPUT for 192.0.2.7 -> 0.0.0.0/0 tcp/22, expires at 1030',
+    ],
+  ],
   ['info', 'finished', { looked: 2 }, ['info Gracefully leaving the fwknopd event loop.']],
   // A failure without words of fwknopd's.
   [

@@ -67,6 +67,11 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return fields['verdict'] === 'granted'
         ? [...deniedLines(level, fields), ...grantedLines(fields, context)]
         : [...deniedLines(level, fields), ...refusedLines(level, fields)]
+    case 'gate':
+      return [
+        { priority: level, text: plainLine(event, fields) },
+        ...(fields['verdict'] === 'granted' ? addedRules(fields, context) : []),
+      ]
     case 'command':
       return commandEnded(level, fields)
     case 'cycle':
@@ -137,7 +142,7 @@ function sourceMatch(fields: Fields): readonly LogLine[] {
   return [match, ...packetLines(fields).map(debug)]
 }
 
-function grantedLines(fields: Fields, { places, now }: LineContext): readonly LogLine[] {
+function grantedLines(fields: Fields, context: LineContext): readonly LogLine[] {
   if (fields['dryRun'] === true) {
     const at = `[${text(fields['source'])}] (stanza #${text(fields['stanza'])})`
     return [...sourceMatch(fields), warning(`${at} --test mode enabled, skipping firewall manipulation.`)]
@@ -148,6 +153,15 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
     const at = `[${text(fields['source'])}] (stanza #${text(fields['stanza'])})`
     return [...sourceMatch(fields), info(`${at} Processing SPA Command message: command='${text(fields['command'])}'.`)]
   }
+  const shut = fields['shutBy']
+  const remark =
+    shut === undefined
+      ? []
+      : [warning(`The host’s own firewall keeps this shut for ${text(fields['for'])}: ${text(shut)}`)]
+  return [...sourceMatch(fields), ...addedRules(fields, context), ...remark]
+}
+
+function addedRules(fields: Fields, { places, now }: LineContext): readonly LogLine[] {
   const source = text(fields['for'])
   const until = now + Number(fields['lifetime'])
   const adder =
@@ -159,7 +173,7 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
     fields['renewed'] === true
       ? [info(`A rule for ${source} -> ${to} ${target} already exists in ${places.access}: its time starts again`)]
       : []
-  const rules = text(fields['grant'])
+  return text(fields['grant'])
     .split(',')
     .flatMap((opening) => {
       const { kind, publicPort, rest, at = anyOf(source) } = readOpening(opening)
@@ -179,10 +193,6 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
             : [added('SNAT', places.snat, publicPort)]),
       ]
     })
-  const shut = fields['shutBy']
-  const remark =
-    shut === undefined ? [] : [warning(`The host’s own firewall keeps this shut for ${source}: ${text(shut)}`)]
-  return [...sourceMatch(fields), ...rules, ...remark]
 }
 
 /** How a program ended: `returned 0`. */

@@ -3,6 +3,7 @@
  * log that passes on what it gets, and asks for the rules after a grant. While it asks, further grants wait for one
  * more listing.
  */
+import { isGrant } from '../../daemon/warden/rule-ends.ts'
 import type { Log, LogField, LogLevel } from '../../log.ts'
 
 /** The rules as text; undefined if they cannot be read now. */
@@ -21,7 +22,7 @@ export class ShownRules implements Log {
 
   write(level: LogLevel, event: string, fields?: { readonly [name: string]: LogField }): void {
     this.#log.write(level, event, fields)
-    if (event !== 'knock' || fields?.['verdict'] !== 'granted' || fields['grant'] === undefined) return
+    if (!isGrant(event, fields ?? {})) return
     this.#again = true
     void this.#show()
   }

@@ -23,6 +23,8 @@ export interface HookEvent {
   /** For a refusal: the failure code, and what it says. For an expiry that came early: why. */
   readonly code?: string
   readonly detail?: string
+  /** The other node of the cluster that granted it, or where it was ended. Absent: this server itself. */
+  readonly node?: string
   /** For a refusal: how many others were not told before this one. */
   readonly untold?: number
 }
@@ -34,7 +36,7 @@ const count = integer({ min: 0, max: MAX })
 export const hookEvent: Reader<HookEvent> = record(
   { event: either(literal('grant'), literal('refusal'), literal('expiry')), time: text({ max: 40 }) },
   {
-    ...{ name: line, user: line, for: line, source: line, command: line, code: line, detail: line },
+    ...{ name: line, user: line, for: line, source: line, command: line, code: line, detail: line, node: line },
     ...{ stanza: count, untold: count, seconds: mapped(count, seconds), open: list(line, { min: 0, max: 100 }) },
   },
 )

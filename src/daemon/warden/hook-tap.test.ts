@@ -51,6 +51,25 @@ test('ends are told: of grants, early ones with their reason, and of cycles, als
   )
 })
 
+test('what opens, is refused and ends for another node is told as for a knock, with the name of the node', () => {
+  const { told, tap } = tapped()
+  const of = { by: 'web-1', stanza: 2, name: 'ada', for: '10.0.0.9', user: 'u' }
+  tap.write('info', 'gate', { verdict: 'granted', ...of, grant: 'tcp/22', lifetime: 30 })
+  tap.write('warning', 'gate', { verdict: 'refused', ...of, code: 'ACCESS_PORT_DENIED', detail: 'tcp/1' })
+  tap.write('info', 'grant ended', { ...of, grant: 'tcp/22', detail: 'revoked at web-1' })
+  tap.write('error', 'gate', { by: 'web-1', detail: 'the firewall does not answer' })
+  const common = { stanza: 2, name: 'ada', user: 'u', for: '10.0.0.9', node: 'web-1' }
+  assert.deepEqual(
+    told.map(({ time: _, ...rest }) => rest),
+    [
+      { event: 'grant', ...common, open: ['tcp/22'], seconds: 30 },
+      { event: 'refusal', ...common, code: 'ACCESS_PORT_DENIED', detail: 'tcp/1', untold: 0 },
+      { event: 'expiry', ...common, open: ['tcp/22'], detail: 'revoked at web-1' },
+    ],
+  )
+  for (const event of told) assert.deepEqual(hookEvent(JSON.parse(JSON.stringify(event))), event)
+})
+
 test('refusals are limited, and the next one says how many were not told', () => {
   const { told, clock, tap, log } = tapped()
   for (let i = 0; i < 20; i++) tap.write('warning', 'knock', refused)

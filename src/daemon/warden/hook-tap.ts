@@ -49,13 +49,20 @@ export class HookTap implements Log {
         // A closing knock opens nothing. Each grant that it ended has its own line.
         if (fields['closes'] !== undefined) return undefined
         return fields['verdict'] === 'granted' ? granted(fields) : this.#refused(fields)
+      // Of another node.
+      case 'gate':
+        if (fields['verdict'] === 'granted') return { ...granted(fields), ...nodeOf(fields) }
+        return fields['verdict'] === 'refused' ? this.#refused(fields) : undefined
       case 'refused':
         // Without a stanza, no key came near: noise of the network.
         return fields['stanza'] === undefined ? undefined : this.#refused(fields)
       case 'grant expired':
         return { event: 'expiry', ...common(fields), ...openOf(fields['grant']) }
       case 'grant ended':
-        return { event: 'expiry', ...common(fields), ...openOf(fields['grant']), ...texts(fields, ['detail']) }
+        return {
+          ...{ event: 'expiry', ...common(fields), ...openOf(fields['grant']), ...texts(fields, ['detail']) },
+          ...nodeOf(fields),
+        }
       case 'cycle':
         return fields['cycle'] === 'closed' || fields['cycle'] === 'not closed'
           ? { event: 'expiry', ...common(fields), ...openOf(fields['open']), ...becauseOf(fields['because']) }
@@ -79,7 +86,7 @@ export class HookTap implements Log {
     own.toldAt = now
     const untold = this.#untold
     this.#untold = 0
-    return { event: 'refusal', ...common(fields), ...texts(fields, ['code', 'detail']), untold }
+    return { event: 'refusal', ...common(fields), ...texts(fields, ['code', 'detail']), ...nodeOf(fields), untold }
   }
 }
 
@@ -101,6 +108,11 @@ function common(fields: Fields): Omit<HookEvent, 'time' | 'event'> {
     ...(typeof stanza === 'string' && { name: stanza }),
     ...texts(fields, ['name', 'user', 'for', 'source']),
   }
+}
+
+/** The other node of the cluster that did it. */
+function nodeOf({ by }: Fields): Pick<HookEvent, 'node'> {
+  return typeof by === 'string' ? { node: by } : {}
 }
 
 /** The longest field of an event, and the most openings: the executor reads no more (link/hook-event.ts). */

@@ -12,9 +12,12 @@ import type {
   Granted,
   Verdict,
 } from '../../access/verdict.ts'
+import { type GrantRecord, whomFor } from '../../cluster-record/gate-records.ts'
 import type { FailureCode } from '../../failure-codes.ts'
+import type { Opened } from '../../firewall/firewall.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { Failure } from '../../result.ts'
 import type { Milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { MOST_TRIED, type RefusalNote, type Tally, type WayCounts } from '../link/protocol.ts'
@@ -78,6 +81,18 @@ type Fields = { readonly [name: string]: LogField }
 /** What the log of `fwknopd` shows besides: packets with `-v`, and stanzas that did not take a packet. */
 type Shown = Pick<Policy, 'showsPackets' | 'namesTrials'>
 
+/** What another node granted, and became of it here. Since the server started. */
+export interface GateCounters {
+  /** Opened here. */
+  readonly granted: number
+  /** By reason. */
+  readonly refused: Suppressed
+  /** Ended here before their time. */
+  readonly ended: number
+}
+
+export const CLOSED_BY_CLIENT = 'its own client closed it'
+
 export class Journal {
   readonly #log: Log
   readonly #clocks: JournalClocks
@@ -93,6 +108,7 @@ export class Journal {
   readonly #uses = new Map<string, StanzaUse>()
   #useChanges = 0
   #refused = new Map<FailureCode, number>()
+  readonly #gate = { granted: 0, refused: new Map<FailureCode, number>(), ended: 0 }
   /** Of receivers that have ended, and of the running one. */
   #past = NOTHING
   #current = NOTHING
@@ -154,6 +170,47 @@ export class Journal {
       ...this.#denials(verdict.denials.filter(({ stanza }) => stanza !== verdict.stanza)),
       ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
     })
+  }
+
+  /** A grant of another node has opened here. It has its line, as that of a knock. */
+  openedFor(node: string, grant: Grant, opened: Opened): void {
+    this.#gate.granted++
+    this.#lastGranted = this.#clocks.wall().toISOString()
+    const shutBy = this.#whatShuts(grant).join(',')
+    this.#record(shutBy === '' ? 'info' : 'warning', 'gate', {
+      verdict: 'granted',
+      by: node,
+      ...grantFields(grant),
+      lifetime: grant.lifetime,
+      ...(shutBy !== '' && { shutBy }),
+    })
+    this.#endedFor(opened)
+  }
+
+  /** The same, and nothing has opened. Lines are limited as those of refused knocks. */
+  refusedFor(
+    node: string,
+    { name, user, ...asked }: GrantRecord,
+    failure: Failure,
+    stanza: StanzaId | undefined,
+  ): void {
+    this.#gate.refused.set(failure.code, (this.#gate.refused.get(failure.code) ?? 0) + 1)
+    if (!this.#limiter.mayLog(failure.code, this.#clocks.monotonic())) return
+    this.#record('warning', 'gate', {
+      ...{ verdict: 'refused', by: node },
+      ...(stanza !== undefined && { stanza }),
+      ...{ name, for: whomFor(asked), ...failureFields(failure), user },
+    })
+  }
+
+  /** This many ended here, because they ended at another node. */
+  endedBy(grants: number): void {
+    this.#gate.ended += grants
+  }
+
+  gateCounters(): GateCounters {
+    const { granted, refused, ended } = this.#gate
+    return { granted, refused: Object.fromEntries(refused), ended }
   }
 
   /** The last use of each stanza by its NAME, the longest unused first. */
@@ -231,7 +288,7 @@ export class Journal {
       user: closing.username,
     })
     for (const grant of closed)
-      this.#log.write('info', 'grant ended', { detail: 'its own client closed it', ...grantFields(grant) })
+      this.#log.write('info', 'grant ended', { detail: CLOSED_BY_CLIENT, ...grantFields(grant) })
   }
 
   #commandSubmitted(knock: Knock, stanza: StanzaId, { command, facts, job }: CommandAction, names: StanzaNames): void {
@@ -261,7 +318,7 @@ export class Journal {
   #grantOpened(
     knock: Knock,
     stanza: StanzaId,
-    { grant, ended = [], displaced = [] }: GrantAction,
+    { grant, ended, displaced }: GrantAction,
     names: StanzaNames,
     tried: Fields,
   ): void {
@@ -277,6 +334,11 @@ export class Journal {
       ...tried,
       ...(shutBy !== '' && { shutBy }),
     })
+    this.#endedFor({ ...(ended && { ended }), ...(displaced && { displaced }) })
+  }
+
+  /** Other grants that ended for one that has opened. */
+  #endedFor({ ended = [], displaced = [] }: NonNullable<Opened> = {}): void {
     for (const other of ended)
       this.#ended(
         other,

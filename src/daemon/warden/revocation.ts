@@ -8,7 +8,7 @@ import { describeStanza } from '../../access/stanza-name.ts'
 import type { Closing } from '../../access/verdict.ts'
 import { describeFirewall, type FirewallConfig } from '../../config/server/firewall-settings.ts'
 import type { Admission, Firewall, FirewallFailure, Opened } from '../../firewall/firewall.ts'
-import type { Log } from '../../log.ts'
+import type { Log, LogField } from '../../log.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Asker, describeAsker } from '../../system/asker.ts'
@@ -17,10 +17,10 @@ import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
 import { asksFor, isOf } from './closing.ts'
 import type { EndedElsewhere } from './gates/gates.ts'
-import { grantFields } from './journal.ts'
+import { CLOSED_BY_CLIENT, grantFields } from './journal.ts'
 import { grantTag, matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
-import type { Unconfirmed } from './unconfirmed.ts'
+import type { Begun, Unconfirmed } from './unconfirmed.ts'
 
 /** What ended. Stable: fields are added, never changed (docs/OPERATING.md § Revoke). */
 export interface Revoked {
@@ -73,6 +73,23 @@ const UNSETTLED = 'knocks from before still wait to be judged, and may open some
 /** How long a word is looked at. A name has 63 characters. */
 const LONGEST_WORD = 200
 
+/** Who has it ended, for the log. */
+interface By {
+  readonly detail: string
+  readonly fields: { readonly [name: string]: LogField }
+}
+
+/** What ends. */
+interface Meant {
+  /** For the log. */
+  readonly word: string
+  readonly isMeant: (grant: Grant) => boolean
+  /** Whose cycles close too: names and numbers. */
+  readonly stanzas: readonly string[]
+  /** All connections from there end. */
+  readonly address?: IpAddress
+}
+
 export class Revocation {
   readonly #parts: RevocationParts
   readonly #admitted = new Admitted()
@@ -105,15 +122,11 @@ export class Revocation {
     const isOwn = ({ grant }: Admission) => stanzas.some((stanza) => isOf(grant, stanza))
     const own = live.filter(isOwn)
     const others = live.filter((one) => !isOwn(one))
-    const ended: Grant[] = []
-    for (const { grant } of own) {
-      this.#admitted.endedAt(grant, now)
-      // Two stanzas that open the same for one address share a grant.
-      if (others.some((other) => other.grant.id === grant.id)) continue
-      const closed = await this.#parts.firewall.revoke(grant.id)
-      if (!closed.ok) return closed
-      ended.push(grant)
-    }
+    for (const { grant } of own) this.#admitted.endedAt(grant, now)
+    // Two stanzas that open the same for one address share a grant.
+    const ended = own.map(({ grant }) => grant).filter(({ id }) => !others.some((other) => other.grant.id === id))
+    const closed = await this.#parts.firewall.revoke(ended.map(({ id }) => id))
+    if (!closed.ok) return closed
     if (own.length > 0) void this.#parts.endElsewhere?.((grant) => own.some((one) => isSame(one.grant, grant)), 'close')
     const [other] = others
     if (other === undefined) return ok(ended)
@@ -144,21 +157,30 @@ export class Revocation {
     }
   }
 
-  /** It ended at another node. @returns why it may still be open here. */
-  async endedElsewhere(grant: Grant, how: 'revoke' | 'close'): Promise<string | undefined> {
-    if (how === 'revoke') {
-      // Also after a restart of this node, when nobody remembers whom an ended grant let in.
-      this.#admitted.note(grant, undefined, Date.now())
-      const revoked = await this.#revoke({ kind: 'grant', tag: grantTag(grant.id) }, {})
-      if (revoked.ok) return revoked.value.problem
-      return revoked.failure.code === 'REVOKE_UNKNOWN' ? undefined : revoked.failure.detail
-    }
-    this.#admitted.endedAt(grant, Date.now())
-    const isShared = this.#admitted
-      .for(new Set([grant.source]))
-      .some((one) => one.grant.id === grant.id && (one.until ?? 0) > Date.now())
-    const closed = isShared ? ok(undefined) : await this.#parts.firewall.revoke(grant.id)
-    return closed.ok ? undefined : closed.failure.detail
+  /** Another node revoked these, and with them the connections that they let in: also those of ended grants. */
+  async revokedElsewhere(grants: readonly Grant[], node: string): Promise<RevokeAnswer> {
+    const now = Date.now()
+    // Also after a restart of this node, when nobody remembers whom an ended grant let in.
+    for (const grant of grants) this.#admitted.note(grant, undefined, now)
+    const revoked = await this.#revokeGrants(grants, { detail: `revoked at ${node}`, fields: { by: node } })
+    return revoked.ok ? revoked.value : { failure: revoked.failure }
+  }
+
+  /**
+   * Its own client closed these at another node. Connections go on.
+   * @returns those that ended: what another stanza has open too stays.
+   */
+  async closedElsewhere(grants: readonly Grant[], node: string): Promise<Result<readonly Grant[], FirewallFailure>> {
+    const now = Date.now()
+    for (const grant of grants) this.#admitted.endedAt(grant, now)
+    const live = this.#admitted.for(new Set(grants.map(({ source }) => source))).filter(({ until = 0 }) => until > now)
+    const shared = new Set(live.map(({ grant }) => grant.id))
+    const ended = grants.filter(({ id }) => !shared.has(id))
+    const closed = await this.#parts.firewall.revoke(ended.map(({ id }) => id))
+    if (!closed.ok) return closed
+    for (const grant of ended)
+      this.#parts.log.write('info', 'grant ended', { detail: CLOSED_BY_CLIENT, ...grantFields(grant), by: node })
+    return ok(ended)
   }
 
   /** Ends what an earlier server had begun to end when it was killed. */
@@ -171,21 +193,42 @@ export class Revocation {
       })
       return
     }
-    for (const one of left) {
-      const { word, grants } = one
-      for (const grant of grants) this.#admitted.note(grant, undefined, Date.now())
-      const target = parseTarget(word)
-      const done = target.ok ? await this.#revoke(target.value, {}) : target
-      const detail = done.ok ? 'begun before this start, and finished now' : done.failure.detail
-      const failed = !done.ok && done.failure.code !== 'REVOKE_UNKNOWN'
-      log.write(failed ? 'error' : 'info', 'control', { asked: `revoke ${word}`, detail })
-      // What failed is tried again at the next start.
-      if (!failed) unconfirmed.end(one)
+    for (const grant of left.flatMap(({ grants }) => grants)) this.#admitted.note(grant, undefined, Date.now())
+    // Another node may have ended thousands: these end together.
+    const single = left.filter(({ word }) => word.startsWith('g:'))
+    const grants = single.flatMap((one) => one.grants)
+    if (single.length > 0)
+      await this.#finish(single, () => this.#revokeGrants(grants, { detail: revokedBy({}), fields: {} }))
+    for (const one of left.filter((each) => !single.includes(each))) {
+      const target = parseTarget(one.word)
+      await this.#finish([one], async () => (target.ok ? await this.#revoke(target.value, {}) : target))
     }
   }
 
+  async #finish(group: readonly Begun[], work: () => Promise<Result<unknown, Failure>>): Promise<void> {
+    const { unconfirmed, log } = this.#parts
+    const done = await work()
+    const detail = done.ok ? 'begun before this start, and finished now' : done.failure.detail
+    const failed = !done.ok && done.failure.code !== 'REVOKE_UNKNOWN'
+    for (const { word } of group) log.write(failed ? 'error' : 'info', 'control', { asked: `revoke ${word}`, detail })
+    // What failed is tried again at the next start.
+    if (!failed) unconfirmed.end(...group)
+  }
+
+  /** These, and what they let in. */
+  async #revokeGrants(grants: readonly Grant[], by: By): Promise<Result<Revoked, Failure>> {
+    const ids = new Set(grants.map(({ id }) => id))
+    const begun = grants.map((grant) => ({ word: grantTag(grant.id), grants: [grant] }))
+    const word = begun.length === 1 ? (begun[0]?.word ?? '') : `${begun.length} grants`
+    return await this.#begun(begun, async () => {
+      const live = await this.#parts.firewall.grants()
+      if (!live.ok) return live
+      return await this.#endAll({ word, isMeant: ({ id }) => ids.has(id), stanzas: [] }, live.value, by)
+    })
+  }
+
   async #revoke(target: Target, asker: Asker): Promise<Result<Revoked, Failure>> {
-    const { firewall, stanzas, owing, unconfirmed, log } = this.#parts
+    const { firewall, stanzas, owing } = this.#parts
     const named = stanzas()
     const isMeant = matcher(target, named)
     const live = await firewall.grants()
@@ -194,47 +237,52 @@ export class Revocation {
     const cycles = owing().map(({ stanza }) => stanza)
     const unknown = whyUnknown(target, known, named, cycles)
     if (unknown !== undefined) return { ok: false, failure: unknown }
-    // If this process is killed meanwhile, the next one ends the same.
+    const meant = {
+      ...{ word: targetWord(target), isMeant, stanzas: stanzaWords(target, named) },
+      ...(target.kind === 'address' && { address: target.address }),
+    }
+    const by = { detail: revokedBy(asker), fields: askerFields(asker) }
     const begun = { word: shortWord(target), grants: known.filter(isMeant) }
-    const unwritten = unconfirmed.begin(begun)
+    return await this.#begun([begun], () => this.#endAll(meant, live.value, by))
+  }
+
+  /** If this process is killed meanwhile, the next one ends the same. */
+  async #begun<T>(begun: readonly Begun[], work: () => Promise<T>): Promise<T> {
+    const { unconfirmed, log } = this.#parts
+    const unwritten = unconfirmed.begin(...begun)
     if (unwritten !== undefined)
       log.write('warning', 'notice', {
         text: `a crash in the middle of this revocation would interrupt it: ${unwritten}`,
       })
     try {
-      return await this.#endAll(target, isMeant, live.value, asker)
+      return await work()
     } finally {
-      unconfirmed.end(begun)
+      unconfirmed.end(...begun)
     }
   }
 
-  async #endAll(
-    target: Target,
-    isMeant: (grant: Grant) => boolean,
-    live: readonly LiveGrant[],
-    asker: Asker,
-  ): Promise<Result<Revoked, Failure>> {
-    const { firewall, settled, stanzas, config, closeNow } = this.#parts
-    const named = stanzas()
-    const which = { stanzas: stanzaWords(target, named), ...(target.kind === 'address' && { source: target.address }) }
+  async #endAll(meant: Meant, live: readonly LiveGrant[], by: By): Promise<Result<Revoked, Failure>> {
+    const { firewall, settled, config, closeNow } = this.#parts
+    const { isMeant, stanzas, address } = meant
+    const which = { stanzas, ...(address !== undefined && { source: address }) }
     const closing = closeNow(which)
     const revoked = await this.#close(
       live.filter(({ grant }) => isMeant(grant)),
-      asker,
+      by,
     )
     if (!revoked.ok) return revoked
-    const ended = await this.#end(isMeant, target)
+    const ended = await this.#end(meant)
     if (!ended.ok) return ended
     const isSettled = await settled(PATIENCE)
     const late = await firewall.grants()
     const more = late.ok
       ? await this.#close(
           late.value.filter(({ grant }) => isMeant(grant)),
-          asker,
+          by,
         )
       : late
     if (!more.ok) return more
-    const again = more.value.length === 0 ? ok({ connections: 0, untold: 0 }) : await this.#end(isMeant, target)
+    const again = more.value.length === 0 ? ok({ connections: 0, untold: 0 }) : await this.#end(meant)
     if (!again.ok) return again
     // What a knock of before has opened meanwhile.
     const { closes, problem: notClosed } = sumOf(await Promise.all([closing, closeNow(which)]))
@@ -258,29 +306,28 @@ export class Revocation {
   }
 
   /** Shuts the doors of these grants. */
-  async #close(grants: readonly LiveGrant[], asker: Asker): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
+  async #close(
+    grants: readonly LiveGrant[],
+    { detail, fields }: By,
+  ): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
     const { firewall, log } = this.#parts
-    for (const { grant } of grants) {
-      const closed = await firewall.revoke(grant.id)
-      if (!closed.ok) return closed
-      const detail = `revoked by ${describeAsker(asker)}`
-      log.write('info', 'grant ended', { detail, ...grantFields(grant), ...askerFields(asker) })
-    }
+    const closed = await firewall.revoke(grants.map(({ grant }) => grant.id))
+    if (!closed.ok) return closed
+    for (const { grant } of grants) log.write('info', 'grant ended', { detail, ...grantFields(grant), ...fields })
     return ok(grants)
   }
 
-  async #end(isMeant: (grant: Grant) => boolean, target: Target) {
+  async #end({ isMeant, word, address }: Meant) {
     const all = this.#admitted.all()
     const by = all.filter(({ grant }) => isMeant(grant))
-    const from: readonly IpAddress[] = target.kind === 'address' ? [target.address] : []
+    const from: readonly IpAddress[] = address === undefined ? [] : [address]
     const sources = new Set([...from, ...by.map(({ grant }) => grant.source)])
-    const others = target.kind === 'address' ? [] : this.#admitted.for(sources).filter((one) => !by.includes(one))
+    const others = address === undefined ? this.#admitted.for(sources).filter(({ grant }) => !isMeant(grant)) : []
     const ended = await this.#parts.firewall.endConnections({ by, from, others })
     if (!ended.ok) return ended
     this.#admitted.forget(by)
     const { connections, shared, sharedWith, untold = 0 } = ended.value
-    if (connections > 0)
-      this.#parts.log.write('info', 'connections ended', { connections, detail: `revoked ${targetWord(target)}` })
+    if (connections > 0) this.#parts.log.write('info', 'connections ended', { connections, detail: `revoked ${word}` })
     const names = new Set(sharedWith.map(({ stanza, stanzaName }) => describeStanza(stanza, stanzaName)))
     return ok({ connections, shared, sharedWith: [...names], untold })
   }
@@ -290,6 +337,10 @@ export class Revocation {
     for (const [i, grant] of grants.entries())
       if (results[i]?.ok) this.#admitted.note(grant, now, now + grant.lifetime * 1000)
   }
+}
+
+function revokedBy(asker: Asker): string {
+  return `revoked by ${describeAsker(asker)}`
 }
 
 function isSame(one: Grant, other: Grant): boolean {

@@ -38,6 +38,14 @@ test('an end is told once, when the firewall says that the grant is gone', async
   assert.equal(told().length, 1)
 })
 
+test('an end of what another node granted is told too', async (t) => {
+  const { ends, told, pass } = made(t)
+  ends.write('info', 'gate', { ...granted, by: 'web-1' })
+  ends.write('warning', 'gate', { ...granted, verdict: 'refused', grant: 'tcp/80' })
+  await pass(13)
+  assert.deepEqual(told(), [{ grant: 'tcp/22', for: '1.2.3.4', until: T0 / 1000 + 10 }])
+})
+
 test('when the server stops, an end is told that nobody has told yet, and no other', async (t) => {
   const { ends, told, pass } = made(t)
   ends.write('info', 'knock', granted)

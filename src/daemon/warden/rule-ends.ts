@@ -27,6 +27,11 @@ export function nameOf(source: string, openings: string): string {
   return `${source} ${openings}`
 }
 
+/** Of a knock here, or of another node of the cluster. */
+export function isGrant(event: string, { verdict, grant }: { readonly [name: string]: LogField }): boolean {
+  return (event === 'knock' || event === 'gate') && verdict === 'granted' && grant !== undefined
+}
+
 export class RuleEnds implements Log {
   readonly #log: Log
   readonly #now: () => Milliseconds
@@ -69,7 +74,7 @@ export class RuleEnds implements Log {
     const lasts =
       event === 'grant found'
         ? Number(fields['secondsLeft'])
-        : event === 'knock' && fields['verdict'] === 'granted'
+        : isGrant(event, fields)
           ? Number(fields['lifetime'])
           : undefined
     if (event === 'grant ended') this.#grants.delete(name)
@@ -81,9 +86,9 @@ export class RuleEnds implements Log {
     this.#wait()
   }
 
-  #isRenewal(event: string, { verdict, grant, for: source }: { readonly [name: string]: LogField }): boolean {
-    if (!this.#marksRenewals || event !== 'knock' || verdict !== 'granted') return false
-    const before = this.#grants.get(nameOf(String(source), String(grant)))
+  #isRenewal(event: string, fields: { readonly [name: string]: LogField }): boolean {
+    if (!this.#marksRenewals || !isGrant(event, fields)) return false
+    const before = this.#grants.get(nameOf(String(fields['for']), String(fields['grant'])))
     return before !== undefined && before.until * 1000 > this.#now()
   }
 

@@ -327,11 +327,11 @@ async function openGates(
   const { TakenFile } = await import('./gates/taken-file.ts')
   const { Gates } = await import('./gates/gates.ts')
   const taken = TakenFile.open(takenPath(server), clock.now())
-  if (taken.ok) return (hands) => new Gates({ ...hands, records, own, taken: taken.value, clock, log })
-  const { code, detail } = taken.failure
+  if (taken.ok) return ok((hands) => new Gates({ ...hands, records, own, taken: taken.value, clock, log }))
+  const { code, detail, suggestion: cure } = taken.failure
   const text = `${detail}: this node opens nothing for others of the cluster, and they open nothing for it`
-  log.write('error', 'notice', { code, text })
-  return undefined
+  log.write('error', 'notice', { code, text, ...(cure !== undefined && { cure }) })
+  return taken
 }
 
 async function openRecords(config: ClusterConfig, secret: ClusterSecret, log: Log): Promise<Records> {

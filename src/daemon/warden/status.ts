@@ -14,7 +14,7 @@ import type { ClusterUsersStatus } from './cluster-users/cluster-users.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
 import type { FanOutStatus } from './gates/origin.ts'
 import type { ConditionStatus } from './interface-watch/interface-watch.ts'
-import type { JournalCounters } from './journal.ts'
+import type { GateCounters, JournalCounters } from './journal.ts'
 import { grantTag } from './revoke-target.ts'
 
 /** As JSON. Stable: fields are added, never changed (docs/OPERATING.md § Status). */
@@ -53,6 +53,8 @@ export interface Status {
   readonly cluster?: ClusterStatus
   /** What knocks here have opened at other nodes (GATES), as far as these have said. Absent: there is nothing. */
   readonly gates?: readonly FanOutStatus[]
+  /** What this server makes of the grants of other nodes. Only with CLUSTER_SECRET_FILE. */
+  readonly fromCluster?: FromClusterStatus
   /** Only with CLUSTER_USERS. */
   readonly clusterUsers?: ClusterUsersStatus
   /** What the host's own rules do to grants, and which ports they leave open without one. */
@@ -64,6 +66,13 @@ export interface Status {
   readonly lastGranted?: string
   /** Newest first; the fields of the log. */
   readonly lastVerdicts: readonly { readonly [name: string]: LogField }[]
+}
+
+export interface FromClusterStatus extends GateCounters {
+  /** Why nothing opens for other nodes, and they open nothing for this one. Absent: nothing is wrong. */
+  readonly problem?: string
+  /** What to do about it. */
+  readonly cure?: string
 }
 
 export interface GrantStatus {
@@ -93,6 +102,7 @@ export interface StatusSources {
   readonly commands?: CommandStatus | undefined
   readonly cluster?: ClusterStatus | undefined
   readonly gates?: readonly FanOutStatus[] | undefined
+  readonly fromCluster?: FromClusterStatus | undefined
   readonly clusterUsers?: ClusterUsersStatus | undefined
   readonly warnings: readonly Finding[]
   readonly interfaces: Status['interfaces']
@@ -121,6 +131,7 @@ export function describeStatus(from: StatusSources): Status {
     ...(from.commands !== undefined && { commands: from.commands }),
     ...(from.cluster !== undefined && { cluster: from.cluster }),
     ...(from.gates !== undefined && from.gates.length > 0 && { gates: from.gates.slice(-GATES_SHOWN) }),
+    ...(from.fromCluster !== undefined && { fromCluster: from.fromCluster }),
     ...(from.clusterUsers !== undefined && { clusterUsers: from.clusterUsers }),
     warnings: from.warnings,
     interfaces: from.interfaces,

@@ -16,9 +16,9 @@ export interface Begun {
   readonly grants: readonly Grant[]
 }
 
-/** As many grants as a server remembers, and as many revocations as anybody types at once. */
+/** As many grants as a server remembers, and as many as other nodes of a cluster revoke at once. */
 const MOST_GRANTS = 100_000
-const MOST = 1000
+const MOST = 50_000
 const LONGEST_RECORD = 100_000
 const LARGEST = 32 * 1024 * 1024
 
@@ -66,14 +66,14 @@ export class Unconfirmed {
   }
 
   /** Durable when this returns. @returns why it could not be written, if so. */
-  begin(one: Begun): string | undefined {
-    this.#begun.add(one)
+  begin(...all: readonly Begun[]): string | undefined {
+    for (const one of all) this.#begun.add(one)
     return this.#write()
   }
 
-  /** It is confirmed, or the administrator is told what is left. */
-  end(one: Begun): void {
-    this.#begun.delete(one)
+  /** They are confirmed, or the administrator is told what is left. */
+  end(...all: readonly Begun[]): void {
+    for (const one of all) this.#begun.delete(one)
     this.#write()
   }
 

@@ -51,7 +51,7 @@ import type { Receiver } from './receiver-process/no-receiver.ts'
 import { logNotices } from './reports.ts'
 import { askerFields, Revocation, type RevokeAnswer } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
-import { describeStatus, type Status } from './status.ts'
+import { describeStatus, type FromClusterStatus, type Status } from './status.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -70,8 +70,8 @@ export interface WardenParts {
   readonly lastKnocks: string | undefined
   /** Absent: this server shares used packets with no other. */
   readonly cluster?: Cluster | undefined
-  /** What nodes open for each other. Absent: nothing. */
-  readonly gates?: ((own: OwnHands) => Gates) | undefined
+  /** What nodes open for each other; or why they cannot. Absent: nothing is to be opened. */
+  readonly gates?: Result<(own: OwnHands) => Gates> | undefined
   /** CLUSTER_USERS. Absent: no stanza is shared. */
   readonly clusterUsers?: ClusterUsers | undefined
   readonly host: HostWatch
@@ -181,12 +181,13 @@ export class Warden {
         parts.lock === undefined ? undefined : revocationsPath(configurations.active.server),
       ),
     })
-    this.#gates = parts.gates?.({
-      ownAddresses,
+    const hands: OwnHands = {
+      ...{ ownAddresses, journal },
       policy: () => configurations.active.policy,
       open: (grants) => this.#revocation.doors.open(grants),
-      end: (grant, how) => this.#revocation.endedElsewhere(grant, how),
-    })
+      end: (...ending) => this.#endedElsewhere(...ending),
+    }
+    this.#gates = parts.gates?.ok ? parts.gates.value(hands) : undefined
     this.#admission = new Admission({
       ...{
         clock: parts.clock,
@@ -253,7 +254,7 @@ export class Warden {
 
   /** Other nodes changed users. What removed and disabled users have ends here too. @returns why it is not in force. */
   async #takeClusterUsers(node: string, ended: readonly StanzaName[]): Promise<string | undefined> {
-    const by = { via: 'server', name: `cluster: ${node}` } as const
+    const by = clusterActor(node)
     const failure = await this.#reloadFor(by)
     if (failure !== undefined)
       return `${failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `}${failure.detail}`
@@ -374,6 +375,23 @@ export class Warden {
     return answer
   }
 
+  /** As a revocation or a closing knock here: with the same lines. @returns why they may still be open. */
+  async #endedElsewhere(...[grants, how, node]: Parameters<OwnHands['end']>): Promise<string | undefined> {
+    if (how === 'close') {
+      const closed = await this.#revocation.closedElsewhere(grants, node)
+      if (closed.ok) this.#journal.endedBy(closed.value.length)
+      return closed.ok ? undefined : closed.failure.detail
+    }
+    const answer = await this.#revocation.revokedElsewhere(grants, node)
+    const names = new Set(grants.map(({ stanza, stanzaName }) => stanzaName ?? `stanza ${stanza}`))
+    const event = revocationEvent(clusterActor(node), [...names].join(', '), answer)
+    // The other node waits for the answer, and not for the line.
+    void this.#recorded(() => this.#audit.record(event))
+    if ('failure' in answer) return answer.failure.detail
+    this.#journal.endedBy(answer.revoked.length)
+    return answer.problem
+  }
+
   async #sendReceipt(...due: Parameters<Receipts['send']>): Promise<void> {
     if (this.#published?.control === undefined) return
     try {
@@ -467,6 +485,7 @@ export class Warden {
       commands: commands.status(),
       cluster: this.#parts.cluster?.status(),
       gates: this.#gates?.status(),
+      fromCluster: this.#fromCluster(),
       clusterUsers: this.#parts.clusterUsers?.status(policy.stanzas.filter(({ ofCluster }) => ofCluster).length),
       warnings: await host.current(),
       interfaces: this.#interfaces.current(),
@@ -475,4 +494,20 @@ export class Warden {
       lastVerdicts: this.#journal.lastVerdicts(),
     })
   }
+
+  #fromCluster(): FromClusterStatus | undefined {
+    const { gates } = this.#parts
+    if (gates === undefined) return undefined
+    const { detail, suggestion } = gates.ok ? {} : gates.failure
+    return {
+      ...this.#journal.gateCounters(),
+      ...(detail !== undefined && { problem: detail }),
+      ...(suggestion !== undefined && { cure: suggestion }),
+    }
+  }
+}
+
+/** Another node of the cluster, in the audit log. */
+function clusterActor(node: string): AuditActor {
+  return { via: 'server', name: `cluster: ${node}` }
 }

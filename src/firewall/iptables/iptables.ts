@@ -187,13 +187,13 @@ class Chains implements KernelFirewall {
     })
   }
 
-  revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
+  revoke(ids: readonly GrantId[]): Promise<Result<void, FirewallFailure>> {
     return this.#inTurn(async () => {
       const now = this.#now()
-      const change = this.#book.revoke(id, now)
-      if (change === undefined) return ok(undefined)
-      const applied = await this.#follow([change])
-      if (!applied.ok) this.#book.undo(change, now)
+      const changes = ids.flatMap((id) => this.#book.revoke(id, now) ?? [])
+      if (changes.length === 0) return ok(undefined)
+      const applied = await this.#follow(changes)
+      if (!applied.ok) for (const change of changes.toReversed()) this.#book.undo(change, now)
       return applied
     })
   }

@@ -183,13 +183,17 @@ class KernelTable implements KernelFirewall {
     return results
   }
 
-  async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
-    const now = this.#now()
-    const change = this.#book.revoke(id, now)
-    if (change === undefined) return ok(undefined)
-    const applied = this.#apply([change], now)
-    if (!applied.ok) this.#book.undo(change, now)
-    return applied
+  async revoke(ids: readonly GrantId[]): Promise<Result<void, FirewallFailure>> {
+    for (let from = 0; from < ids.length; from += GRANTS_AT_ONCE) {
+      const now = this.#now()
+      const changes = ids.slice(from, from + GRANTS_AT_ONCE).flatMap((id) => this.#book.revoke(id, now) ?? [])
+      if (changes.length === 0) continue
+      const applied = this.#apply(changes, now)
+      if (applied.ok) continue
+      for (const change of changes.toReversed()) this.#book.undo(change, now)
+      return applied
+    }
+    return ok(undefined)
   }
 
   async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {

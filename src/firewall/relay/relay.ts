@@ -104,8 +104,8 @@ class Relay implements RelayFirewall {
     })
   }
 
-  async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
-    this.#book.revoke(id, this.#now())
+  async revoke(ids: readonly GrantId[]): Promise<Result<void, FirewallFailure>> {
+    for (const id of ids) this.#book.revoke(id, this.#now())
     return ok(undefined)
   }
 

@@ -41,6 +41,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'interface mended': 'The fault of the interface is over.',
   addresses: 'Addresses of this host came or went.',
   'interfaces not watched': 'The kernel does not tell of the interfaces.',
+  gate: 'A grant of another node made trouble here.',
+  gates: 'Other nodes do not know of a grant.',
+  'cluster usable': 'The cluster answers.',
+  'cluster unusable': 'The cluster does not answer. Knocks are refused meanwhile.',
+  'cluster lost': 'The process that asks the cluster has ended. The server starts another one.',
+  'cluster renewed': 'The server has read the files of the cluster again.',
+  'cluster records': 'The connection to the records of the cluster has changed.',
+  'cluster users': 'The users of the cluster have changed here, or cannot.',
   'grant ended': 'A grant ended early.',
   'grants ended': 'Grants ended early.',
   'grant found': 'A grant was open when the server started.',
@@ -74,8 +82,10 @@ function grantedSentence({ grant, for: address, lifetime, ...event }: LogEvent):
     address !== undefined && ` for ${address}`,
     typeof lifetime === 'number' && `, ${span(lifetime)}`,
   ].filter(Boolean)
+  const node = text(event['by'])
+  const from = node === undefined ? '' : ` Node ${node} of the cluster granted it.`
   const shut = event['shutBy'] === undefined ? '' : ' The rules of the host still drop it.'
-  return `${parts.join('')}.${shut}`
+  return `${parts.join('')}.${from}${shut}`
 }
 
 /** What a grant is not: a command, or a cycle of commands. */

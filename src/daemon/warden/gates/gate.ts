@@ -12,30 +12,30 @@ import {
   type RevocationRecord,
   readGrantRecord,
   readRevocationRecord,
-  whomFor,
 } from '../../../cluster-record/gate-records.ts'
 import type { RecordId } from '../../../cluster-record/record-name.ts'
 import { fitsPattern } from '../../../config/reading/name-pattern.ts'
 import type { NodeName } from '../../../config/server/cluster-settings.ts'
-import type { Firewall } from '../../../firewall/firewall.ts'
+import type { Firewall, Opened } from '../../../firewall/firewall.ts'
 import { encodeRecord, parseRecord } from '../../../firewall/record.ts'
-import { failureFields, type Log } from '../../../log.ts'
+import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { type Failure, type Result, refuse } from '../../../result.ts'
 import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
-import { grantFields } from '../journal.ts'
-import { judgeRecord } from './judge-record.ts'
+import { grantFields, type Journal } from '../journal.ts'
+import { judgeRecord, stanzaFor } from './judge-record.ts'
 import type { Outbox } from './outbox.ts'
-import type { TakenFile } from './taken-file.ts'
+import type { Taken, TakenFile } from './taken-file.ts'
 
 /** What this node does by itself. */
 export interface OwnHands {
   readonly policy: () => Policy
   readonly ownAddresses: () => ReadonlySet<IpAddress>
   readonly open: Firewall['open']
-  /** Ends a grant here. @returns why it may still be open. */
-  readonly end: (grant: Grant, how: RevocationRecord['how']) => Promise<string | undefined>
+  /** Ends grants here that ended at another node. @returns why they may still be open. */
+  readonly end: (grants: readonly Grant[], how: RevocationRecord['how'], node: string) => Promise<string | undefined>
+  readonly journal: Pick<Journal, 'openedFor' | 'refusedFor'>
 }
 
 export interface GateParts extends OwnHands {
@@ -59,6 +59,15 @@ const MOST_WAITING = 20_000
 type Item =
   | { readonly id: RecordId; readonly grant: GrantRecord }
   | { readonly id: RecordId; readonly revocation: RevocationRecord }
+
+/** A grant that is to end here. */
+interface Ending {
+  readonly id: RecordId
+  /** What the file says of it. */
+  readonly before: Taken
+  readonly grant: Grant
+  readonly revocation: RevocationRecord
+}
 
 /** A grant that other nodes know of. */
 export interface Shared {
@@ -171,62 +180,46 @@ export class Gate {
     )
     // Meanwhile it may have been revoked here.
     const wanted = allowed.filter(({ id }) => unwritten !== undefined || taken.get(id)?.grant !== undefined)
-    const opened: readonly Result<unknown>[] =
+    const opened: readonly Result<Opened>[] =
       unwritten === undefined
         ? await open(wanted.map(({ grant }) => grant))
         : wanted.map(() => refuse('REPLAY_STORE_FAILED', unwritten))
     for (const [i, { id, record, grant }] of wanted.entries()) {
       const result = opened[i] ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer')
-      if (result.ok) this.#opened(id, record, grant, now)
+      if (result.ok) this.#opened(id, record, grant, result.value, now)
       else this.#refused(id, record, result.failure)
     }
   }
 
-  #opened(id: RecordId, { node, end }: GrantRecord, grant: Grant, now: UnixSeconds): void {
-    this.#parts.log.write('info', 'gate', {
-      ...{ verdict: 'granted', by: node },
-      ...grantFields(grant),
-      lifetime: grant.lifetime,
-    })
+  #opened(id: RecordId, { node, end }: GrantRecord, grant: Grant, opened: Opened, now: UnixSeconds): void {
+    this.#parts.journal.openedFor(node, grant, opened)
     const record: OpenedRecord = { v: 1, until: unixSeconds(now + grant.lifetime) }
     setTimeout(() => void this.#say(id, record, end), TELLING_AFTER).unref()
   }
 
   #refused(id: RecordId, record: GrantRecord, failure: Failure): void {
-    const { node, end, name, user } = record
-    const fields = { verdict: 'refused', by: node, name, for: whomFor(record), user, ...failureFields(failure) }
-    this.#parts.log.write('warning', 'gate', fields)
-    void this.#say(id, { v: 1, refused: failure.code }, end)
+    const { journal, policy } = this.#parts
+    journal.refusedFor(record.node, record, failure, stanzaFor(record, policy())?.id)
+    void this.#say(id, { v: 1, refused: failure.code }, record.end)
   }
 
   async #close(group: readonly { readonly id: RecordId; readonly revocation: RevocationRecord }[]): Promise<void> {
-    const { taken, clock, end: endHere, log } = this.#parts
+    const { taken, clock, log } = this.#parts
     const now = clock.now()
     const known = group.map((item) => ({ ...item, before: taken.get(item.id) }))
     const changed = known.filter(
       ({ id, before, revocation }) => before?.grant !== undefined || taken.isNew(id, revocation.end),
     )
     if (changed.length === 0) return
-    /** Many records can be about one door. */
-    const doors = new Map<string, Promise<string | undefined>>()
-    const closing = changed.map(async ({ id, before, revocation: { how, node, end } }) => {
+    /** By who ended them, and how: all of these end at once. */
+    const endings = new Map<string, Ending[]>()
+    for (const { id, before, revocation } of changed) {
       const grant = before?.grant === undefined ? undefined : parseRecord(before.grant)?.grant
-      if (grant === undefined) return
-      const door = `${how} ${grant.id} ${grant.stanzaName}`
-      const ending = doors.get(door) ?? endHere(grant, how)
-      doors.set(door, ending)
-      const problem = await ending
-      const detail = problem ?? (how === 'close' ? 'its own client closed it' : `revoked at ${node}`)
-      log.write(problem === undefined ? 'info' : 'error', 'gate', { detail, by: node, ...grantFields(grant) })
-      if (problem === undefined) {
-        void this.#say(id, { v: 1, closed: clock.now() }, end)
-        return
-      }
-      await taken.add([before as NonNullable<typeof before>], now)
-      // Also where the record is not told again.
-      if (end > clock.now())
-        setTimeout(() => this.#push({ id, revocation: { v: 1, how, node, end } }), AGAIN_AFTER).unref()
-    })
+      if (before === undefined || grant === undefined) continue
+      const key = `${revocation.how} ${revocation.node}`
+      endings.set(key, [...(endings.get(key) ?? []), { id, before, grant, revocation }])
+    }
+    const closing = [...endings.values()].map((all) => this.#end(all))
     // Closed first; on the disk by then that it never opens again.
     const unwritten = await taken.add(
       changed.map(({ id, revocation: { end } }) => ({ id, end })),
@@ -235,6 +228,31 @@ export class Gate {
     if (unwritten !== undefined)
       log.write('error', 'gate', { detail: `a restart could forget a revocation: ${unwritten}` })
     await Promise.all(closing)
+  }
+
+  /** @param all by one node, in one way. */
+  async #end(all: readonly Ending[]): Promise<void> {
+    const { taken, clock, log, end: endHere } = this.#parts
+    const [first] = all
+    if (first === undefined) return
+    const { how, node } = first.revocation
+    /** Many records can be about one door. */
+    const doors = new Map(all.map(({ grant }) => [`${grant.id} ${grant.stanzaName}`, grant]))
+    const problem = await endHere([...doors.values()], how, node)
+    if (problem === undefined) {
+      for (const { id, revocation } of all) void this.#say(id, { v: 1, closed: clock.now() }, revocation.end)
+      return
+    }
+    for (const grant of doors.values()) log.write('error', 'gate', { detail: problem, by: node, ...grantFields(grant) })
+    await taken.add(
+      all.map(({ before }) => before),
+      clock.now(),
+    )
+    // Also where the record is not told again.
+    const open = all.filter(({ revocation }) => revocation.end > clock.now())
+    setTimeout(() => {
+      for (const { id, revocation } of open) this.#push({ id, revocation })
+    }, AGAIN_AFTER).unref()
   }
 
   async #say(id: RecordId, record: OpenedRecord, end: UnixSeconds): Promise<void> {

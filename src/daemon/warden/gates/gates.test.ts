@@ -9,16 +9,19 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
+import { monotonic } from '../../../clock.ts'
 import { parseClusterSecret, recordSealer } from '../../../cluster-record/seal.ts'
 import { loadConfig } from '../../../config/load.ts'
 import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
 import type { ClusterName, NodeName } from '../../../config/server/cluster-settings.ts'
 import { MemoryLog } from '../../../log.ts'
 import type { ReplayDigest } from '../../../packet/replay-digest.ts'
-import { ok } from '../../../result.ts'
+import { ok, refuse } from '../../../result.ts'
 import { milliseconds, type Seconds, unixSeconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
 import { Records } from '../cluster-process/records.ts'
+import { HookTap } from '../hook-tap.ts'
+import { Journal } from '../journal.ts'
 import { Gates } from './gates.ts'
 import { judgeRecord } from './judge-record.ts'
 import { TakenFile } from './taken-file.ts'
@@ -51,21 +54,27 @@ function cluster(t: TestContext, names: readonly string[]) {
     const opened: Grant[] = []
     const ended: string[] = []
     const problems: string[] = []
+    const refuses: 'FIREWALL_REFUSED'[] = []
+    const hooks: string[] = []
     const log = new MemoryLog()
+    const tap = new HookTap(log, ({ event, node }) => hooks.push(`${event} by ${node}`))
+    const journal = new Journal(tap, 10, { wall: () => new Date(), monotonic })
     const gates = new Gates({
       ...{ own: name as NodeName, records, taken: taken.value, clock, log, policy: () => policy },
       ownAddresses: () => new Set(),
       open: async (grants) => {
         opened.push(...grants)
-        return grants.map((grant) => ok({ grant }) as never)
+        const code = refuses.shift()
+        return grants.map(() => (code === undefined ? ok(undefined) : refuse(code, 'no')))
       },
-      end: async (grant, how) => {
-        ended.push(`${how} ${grant.id}`)
+      end: async (grants, how) => {
+        ended.push(...grants.map((grant) => `${how} ${grant.id}`))
         return problems.shift()
       },
+      journal,
     })
     t.after(() => gates.close())
-    return { records, gates, opened, ended, problems, log }
+    return { records, gates, opened, ended, problems, refuses, hooks, journal, log }
   })
   for (const { records } of nodes) {
     records.connect((message) => {
@@ -118,6 +127,30 @@ describe('what nodes open and end for each other', () => {
     await eventually(() => b?.ended.join() === `revoke ${grant.id}`)
     // Once.
     assert.equal(await a.gates.end(() => true, 'revoke', PATIENCE), undefined)
+  })
+
+  it('what opens for another node has the line that a knock has, a count, and a hook; so has what is refused', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    const { knock, grant } = grantOf('198.51.100.7')
+    a.gates.granted(knock, grant, stanza)
+    const lines = () => b?.log.records.filter(({ event }) => event === 'gate').map(({ fields }) => fields) ?? []
+    await eventually(() => lines().length === 1)
+    const whose = { by: 'a', stanza: 1, name: 'alice', for: '198.51.100.7', user: 'ada' }
+    assert.deepEqual(lines(), [{ verdict: 'granted', ...whose, grant: 'tcp/22', lifetime: 30 }])
+    assert.deepEqual(b?.hooks, ['grant by a'])
+    b?.refuses.push('FIREWALL_REFUSED')
+    const other = grantOf('198.51.100.8')
+    a.gates.granted(other.knock, other.grant, stanza)
+    await eventually(() => lines().length === 2)
+    assert.deepEqual(lines()[1], {
+      ...{ verdict: 'refused', ...whose, for: '198.51.100.8', code: 'FIREWALL_REFUSED' },
+      ...{ reason: lines()[1]?.['reason'], detail: 'no' },
+    })
+    assert.deepEqual(b?.hooks, ['grant by a', 'refusal by a'])
+    assert.deepEqual(b?.journal.gateCounters(), { granted: 1, refused: { FIREWALL_REFUSED: 1 }, ended: 0 })
+    assert.equal(b?.journal.lastVerdicts().length, 2)
+    assert.equal(b?.journal.counters().granted, 0, 'it was no knock')
   })
 
   it('a closing knock is about doors that are open', async (t) => {

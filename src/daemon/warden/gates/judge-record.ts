@@ -5,6 +5,8 @@
 import { decide } from '../../../access/decide.ts'
 import type { Grant } from '../../../access/grant.ts'
 import type { Policy } from '../../../access/policy.ts'
+import type { Stanza } from '../../../access/stanza.ts'
+import { sameNameKey } from '../../../access/stanza-name.ts'
 import type { GrantRecord } from '../../../cluster-record/gate-records.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { ok, type Result, refuse } from '../../../result.ts'
@@ -12,6 +14,12 @@ import { seconds, type UnixSeconds } from '../../../units.ts'
 
 /** How far the clocks of two nodes may be apart, in seconds. */
 const MOST_SKEW = 300
+
+/** @returns the stanza here that judges it; undefined if none may. */
+export function stanzaFor({ name }: Pick<GrantRecord, 'name'>, { stanzas }: Policy): Stanza | undefined {
+  const key = sameNameKey(name)
+  return stanzas.find((one) => one.fromCluster && one.name !== undefined && sameNameKey(one.name) === key)
+}
 
 /** @returns the grant for the firewall; else why nothing opens, with the code of the check that denied. */
 export function judgeRecord(
@@ -24,7 +32,7 @@ export function judgeRecord(
   if (made > now + MOST_SKEW)
     return refuse('SPA_FROM_FUTURE', `granted ${made - now} s ahead of this clock: the clocks of two nodes differ`)
   if (end <= now) return refuse('SPA_STALE', `it ended ${now - end} s ago, by this clock`)
-  const stanza = policy.stanzas.find((one) => one.fromCluster && one.name?.toLowerCase() === name.toLowerCase())
+  const stanza = stanzaFor(record, policy)
   if (stanza === undefined) return refuse('ACCESS_NO_STANZA', `no stanza here has the NAME ${name} and FROM_CLUSTER Y`)
   // From the moment of the first grant, also at a node that was away.
   const left = Math.min(end, made + stanza.maxTimeout) - now

@@ -51,7 +51,8 @@ export class TakenFile {
 
   /** @returns why it cannot be used: then nothing may be taken. */
   static open(path: string, now: UnixSeconds, most = MOST): Result<TakenFile> {
-    const unusable = (why: string) => refuse('REPLAY_STORE_FAILED', `${path}: ${why}`)
+    const unusable = (why: string, suggestion?: string) =>
+      refuse('REPLAY_STORE_FAILED', `${path}: ${why}`, suggestion === undefined ? {} : { suggestion })
     try {
       const exposed = prepareServerFile(path)
       if (exposed !== undefined) return { ok: false, failure: exposed }
@@ -59,7 +60,10 @@ export class TakenFile {
       if (!read.ok) return read
       const parsed = parseLines(read.value ?? '')
       if (parsed === undefined)
-        return unusable('it is damaged. When all grants of before have ended, delete it, and restart')
+        return unusable(
+          'it is damaged',
+          `when all grants of before have ended: rm ${path} && systemctl restart ghostport`,
+        )
       const made = new TakenFile(path, parsed.taken, parsed.forgotten, most)
       made.#rewrite(now, KEPT)
       return ok(made)

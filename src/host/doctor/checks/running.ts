@@ -51,7 +51,14 @@ export const running = defineCheck({
           evidence: [`${found.status.cluster.why ?? 'no reason given'}, since ${found.status.cluster.since}`],
           cure: { advice: 'look at etcd, and at the way to it: docs/CLUSTER.md has a table of failures' },
         })
-      const { clusterUsers: users } = found.status
+      const { clusterUsers: users, fromCluster } = found.status
+      if (fromCluster?.problem !== undefined)
+        findings.push({
+          severity: 'error',
+          text: 'the server opens nothing for other nodes of the cluster, and they open nothing for it',
+          evidence: [fromCluster.problem],
+          cure: { advice: fromCluster.cure ?? 'docs/CLUSTER.md has a table of failures' },
+        })
       if (users?.inSync === false)
         findings.push({
           severity: 'error',

@@ -1,0 +1,110 @@
+/** What other nodes of a cluster end here: together, however many, and with the lines that a revocation here has. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { type Grant, grantId, type Opening } from '../../access/grant.ts'
+import type { StanzaId } from '../../access/stanza.ts'
+import { parseStanzaName } from '../../access/stanza-name.ts'
+import { createMemoryFirewall } from '../../firewall/memory.ts'
+import { MemoryLog } from '../../log.ts'
+import { parseAddress } from '../../packet/address.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { ok } from '../../result.ts'
+import { port, type Seconds } from '../../units.ts'
+import { Revocation } from './revocation.ts'
+import { Unconfirmed } from './unconfirmed.ts'
+
+const opening: Opening = { kind: 'access', protocol: 'tcp', port: port(22) }
+
+function grantOf(address: string, name = 'alice'): Grant {
+  const [source, username, stanzaName] = [parseAddress(address), parseUsername('ada'), parseStanzaName(name)]
+  assert.ok(source.ok && username.ok && stanzaName.ok)
+  return {
+    ...{ id: grantId(source.value, [opening]), stanza: 1 as StanzaId, stanzaName: stanzaName.value },
+    ...{ source: source.value, openings: [opening], username: username.value, lifetime: 300 as Seconds },
+    firstHand: false,
+  }
+}
+
+async function server(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-revocation-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'revocations')
+  const firewall = createMemoryFirewall()
+  assert.ok((await firewall.install()).ok)
+  const [log, calls] = [new MemoryLog(), { revoke: 0, grants: 0, kept: false }]
+  const revocation = new Revocation({
+    firewall: {
+      ...firewall,
+      revoke: async (ids) => {
+        calls.revoke++
+        calls.kept = existsSync(file)
+        return await firewall.revoke(ids)
+      },
+      grants: async () => {
+        calls.grants++
+        return await firewall.grants()
+      },
+    },
+    ...{ log, unconfirmed: new Unconfirmed(file) },
+    settled: async () => true,
+    stanzas: () => [],
+    config: () => ({ kind: 'relay', listeners: [] }) as never,
+    closeNow: async () => ok({ good: 0, failed: 0, unfinished: 0 }),
+    owing: () => [],
+  })
+  const open = async (grants: readonly Grant[]) => {
+    for (const one of await revocation.doors.open(grants)) assert.ok(one.ok, JSON.stringify(one))
+  }
+  const live = async () => {
+    const grants = await firewall.grants()
+    assert.ok(grants.ok)
+    return grants.value.map(({ grant }) => grant.source)
+  }
+  const ends = () => log.records.filter(({ event }) => event === 'grant ended')
+  return { revocation, calls, log, file, open, live, ends }
+}
+
+describe('what other nodes end here', () => {
+  it('two thousand grants end in a few steps, each with its line', async (t) => {
+    const { revocation, calls, file, open, live, ends } = await server(t)
+    const grants = Array.from({ length: 2000 }, (_, i) => grantOf(`198.${51 + (i >> 8)}.100.${i & 255}`))
+    const mine = grantOf('203.0.113.5')
+    await open([...grants, mine])
+    const answer = await revocation.revokedElsewhere(grants, 'web-1')
+    assert.ok('revoked' in answer && answer.revoked.length === 2000, JSON.stringify(answer).slice(0, 300))
+    assert.deepEqual(await live(), ['203.0.113.5'])
+    assert.ok(calls.kept, 'what a killed server would have left was on the disk')
+    assert.ok(calls.revoke <= 2 && calls.grants <= 2, JSON.stringify(calls))
+    assert.equal(ends().length, 2000)
+    const { detail, by, name } = ends()[0]?.fields ?? {}
+    assert.deepEqual([detail, by, name], ['revoked at web-1', 'web-1', 'alice'])
+    assert.ok(!existsSync(file))
+  })
+
+  it('what a killed server had begun to end, however much, is ended by the next one', async (t) => {
+    const { revocation, file, open, live, calls } = await server(t)
+    const grants = Array.from({ length: 2000 }, (_, i) => grantOf(`198.${51 + (i >> 8)}.100.${i & 255}`))
+    await open(grants)
+    new Unconfirmed(file).begin(...grants.map((grant) => ({ word: 'g:00000000', grants: [grant] })))
+    await revocation.finishEarlier()
+    assert.deepEqual(await live(), [])
+    assert.ok(calls.grants <= 2, `${calls.grants}`)
+    assert.ok(!existsSync(file))
+  })
+
+  it('what its client closed elsewhere ends here, except what another stanza has open too', async (t) => {
+    const { revocation, open, live, ends } = await server(t)
+    const [one, two, other] = [grantOf('198.51.100.1'), grantOf('198.51.100.2'), grantOf('198.51.100.2', 'bob')]
+    await open([one, two, other])
+    const closed = await revocation.closedElsewhere([one, two], 'web-1')
+    assert.deepEqual(closed, ok([one]))
+    assert.deepEqual(await live(), ['198.51.100.2'])
+    assert.deepEqual(
+      ends().map(({ fields }) => [fields['detail'], fields['by'], fields['for']]),
+      [['its own client closed it', 'web-1', '198.51.100.1']],
+    )
+  })
+})
