@@ -193,7 +193,8 @@ async function status({ hosts }: Stage, socket: string): Promise<Status> {
 /**
  * A slow machine takes seconds for one answer. So the end is between two times.
  *
- * @returns milliseconds after the knock: when the last question was asked that found the door open, and when one found it shut.
+ * @returns milliseconds after the knock: when the last question was asked that found the door open, and when one found
+ *   it shut
  */
 async function grantEnds(
   stage: Stage,

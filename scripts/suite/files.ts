@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 export interface Batch {
   readonly files: readonly string[]
   readonly concurrency: number
-  /** Files that mostly wait for a clock. They run one after the other, beside the others. */
+  /** Files that mostly wait for a clock. Two of them run beside the others. */
   readonly patient: readonly string[]
   /** The longest that one file may take, in seconds. */
   readonly limit: number
@@ -14,9 +14,9 @@ export interface Batch {
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
 const HEAVY = /^(test\/(netns|host|packages|interop|browser|web|cli|story|tools|upstream)|bench)\//
-// Measured: these use less than a quarter of a processor. Together they take as long as each of the other lanes.
+// Measured: these use less than a third of a processor.
 const PATIENT =
-  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables|interface-checks|nothing-received)|interop\/client-ssh)\.test\.ts$/
+  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables|interface-checks|nothing-received)|interop\/client-ssh|host\/(init|readme))\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = /^test\/[a-z]+\/full\//
 

@@ -55,8 +55,8 @@ try {
     const worker = async (queue: Iterable<string>) => {
       for (const file of queue) if (!(await runFile(file, limit))) failed.push(file)
     }
-    const queue = files.values()
-    await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(patient)])
+    const workers = (most: number, queue: Iterable<string>) => Array.from({ length: most }, () => worker(queue))
+    await Promise.all([...workers(concurrency, files.values()), ...workers(2, patient.values())])
     if (failed.length <= MOST_AGAIN) for (const file of failed) await runAgain(file, limit)
   }
 } catch (error) {

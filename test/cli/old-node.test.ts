@@ -4,11 +4,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { compilePackage } from '../support/compiled.ts'
 import { ghostportCommand } from './ghostport.ts'
 
 const COMMAND_LINES = [['serve'], ['knock', '-D', '127.0.0.1'], ['status'], ['--version'], ['nonsense'], []]
+
+const compiled = compilePackage()
+after(() => compiled[Symbol.dispose]())
 
 function assertRefused(node: string, words: readonly string[], version: string): void {
   for (const line of COMMAND_LINES) {
@@ -26,7 +29,6 @@ it('a Node.js that says it is old is told so', () => {
 })
 
 it('the compiled command tells it to a Node.js that lacks what newer ones have', () => {
-  using compiled = compilePackage()
   const [node, program] = compiled.command
   const fake = `delete process.getBuiltinModule
     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.4' } })`
@@ -41,7 +43,6 @@ it('the compiled command tells it to a Node.js that lacks what newer ones have',
 for (const { node, version } of oldOnes())
   describe(`the compiled command on Node.js ${version}`, () => {
     it('says that it is too old', () => {
-      using compiled = compilePackage()
       assertRefused(node, [compiled.command[1]], version)
     })
   })

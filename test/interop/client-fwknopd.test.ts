@@ -2,9 +2,11 @@
  * `ghostport knock` on the real fwknopd, behind iptables on the server (`cases.ts` draws the hosts). Tests what both
  * support, what fwknop's own client cannot send, and what ghostport's server does not support yet.
  */
+
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { some } from '../support/in-full.ts'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { flagsOf, interopHosts, keyFlagsOf, SERVER, sharedCases, stanzaOf } from './cases.ts'
 import { knock, startFwknopd } from './client-fwknopd.ts'
@@ -48,7 +50,7 @@ describe('ghostport knock opens the real fwknopd', { skip: netnsUnavailable() },
   })
   after(() => net?.close())
 
-  for (const [i, each] of cases.entries())
+  for (const [i, each] of some(cases.entries(), 3))
     it(each.name, async () => {
       const { reach } = each
       const probe = { protocol: reach.protocol ?? 'tcp', address: SERVER, port: reach.port, timeoutMs: 150 } as const

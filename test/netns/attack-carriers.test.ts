@@ -2,6 +2,7 @@
  * Attacks on what is read passively beside UDP: TCP segments and ICMP messages whose lengths and addresses lie, and
  * floods of requests to the web server. Knocks by UDP, HTTP and ICMP are granted meanwhile.
  */
+
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,6 +20,7 @@ import {
 } from '../support/carrier-hosts.ts'
 import { Daemon, sendPacket, stanza } from '../support/daemon.ts'
 import { openFrameSender } from '../support/frame-sender.ts'
+import { some } from '../support/in-full.ts'
 import { netnsUnavailable } from '../support/netns.ts'
 import { requestWith, sealedPacket } from '../support/sealed.ts'
 import { icmpFrame, type TcpFrame, tcpFrame } from '../support/udp-frame.ts'
@@ -131,7 +133,7 @@ describe('what is read passively beside UDP', { skip: netnsUnavailable(), concur
         }),
     ],
   ]
-  for (const [what, frameOf] of floods)
+  for (const [what, frameOf] of some(floods, 2))
     it(`grants knocks by UDP, HTTP and ICMP in a flood of ${what}`, async () => {
       const frames = Array.from({ length: 400 }, (_, i) => frameOf(i))
       const sent = await flooded(hosts, frames, 4, async () => {

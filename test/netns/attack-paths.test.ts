@@ -2,6 +2,7 @@
  * Another user of the host plants links, files, pipes and folders where root's server reads and writes. The server
  * refuses to start, names the folder or link and the cure, and touches no target of the links.
  */
+
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -23,6 +24,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { failureKinds } from '../../src/failure-codes.ts'
 import { judgeServerFile, prepareServerFile, replaceServerFile } from '../../src/system/server-file.ts'
 import { Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
+import { some } from '../support/in-full.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const MALLORY = 12_345
@@ -182,21 +184,22 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
       (_, { shared }) => new RegExp(`others can replace what is in the folder ${shared} \\(mode 0777\\)`),
     ],
   ]
-  for (const [setting, name] of settings)
-    for (const [what, plant, says] of plants)
-      it(`${setting} ${what}`, () => {
-        const at = ground()
-        const path = plant(at, name)
-        const said = starts(at, [`${setting} ${path}`])
-        for (const each of [said.check, said.start]) {
-          // The hard link itself is only refused if its folder is accepted.
-          if (setting === 'DIGEST_FILE' && /second name/.test(what))
-            assert.match(each, /hard link .* to a file elsewhere/)
-          else assert.match(each, says(path, at))
-          assert.match(each, new RegExp(`fwknopd\\.conf:\\d+: .*${setting}: `))
-        }
-        untouched(at)
-      })
+  const pairs = settings.flatMap((setting) => plants.map((plant) => [...setting, ...plant] as const))
+  // A number that has no divisor in common with that of the plants: each setting and each plant has its turn.
+  for (const [setting, name, what, plant, says] of some(pairs, 3))
+    it(`${setting} ${what}`, () => {
+      const at = ground()
+      const path = plant(at, name)
+      const said = starts(at, [`${setting} ${path}`])
+      for (const each of [said.check, said.start]) {
+        // The hard link itself is only refused if its folder is accepted.
+        if (setting === 'DIGEST_FILE' && /second name/.test(what))
+          assert.match(each, /hard link .* to a file elsewhere/)
+        else assert.match(each, says(path, at))
+        assert.match(each, new RegExp(`fwknopd\\.conf:\\d+: .*${setting}: `))
+      }
+      untouched(at)
+    })
 
   it('REPLAY_DB, whose log is a link of theirs', () => {
     const at = ground()

@@ -47,7 +47,13 @@ before(async () => {
   copyFileSync(join(home, 'user.pub'), join(home, 'authorized'))
   mkdirSync('/run/sshd', { recursive: true })
   const config = ['Port 22', `HostKey ${join(home, 'host')}`, `AuthorizedKeysFile ${join(home, 'authorized')}`]
-  const more = ['StrictModes no', 'UsePAM no', 'PidFile none', 'PermitRootLogin prohibit-password', `SetEnv HOME=${home}`]
+  const more = [
+    'StrictModes no',
+    'UsePAM no',
+    'PidFile none',
+    'PermitRootLogin prohibit-password',
+    `SetEnv HOME=${home}`,
+  ]
   writeFileSync(join(home, 'sshd_config'), [...config, ...more].map((line) => `${line}\n`).join(''))
   await server.start(['/usr/sbin/sshd', '-D', '-e', '-f', join(home, 'sshd_config')]).says(/listening on 0\.0\.0\.0/)
   daemon = await Daemon.start(net, server, { access: stanza(['NAME alice']) })
