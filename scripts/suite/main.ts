@@ -1,7 +1,7 @@
 /**
  * `npm test`, once set up: lint, types, then every test. Failures are printed in full, and the last line has the
- * result: `N passed, N failed`. A few files that failed beside others run once more, alone: many read clocks, and a busy
- * machine makes those wrong. Their second run counts; what failed in the first is printed all the same.
+ * result: `N passed, N failed`. A few files that failed beside others run once more, alone: many read clocks, and a
+ * busy machine makes those wrong. Their second run counts; what failed in the first is printed all the same.
  */
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
