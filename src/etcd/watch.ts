@@ -47,6 +47,8 @@ const MOST_KEYS = 50_000
 const LIST_LIMIT = milliseconds(5000)
 /** Before the next try, after one, two … in a row that brought nothing. */
 const PAUSES: readonly Milliseconds[] = [0, 100, 500, 2000].map(milliseconds)
+/** A watch that ends earlier brought nothing: one that ends at once would begin again without a pause, for ever. */
+const FRUITFUL = milliseconds(1000)
 const COMPACTED = 'compacted'
 const FORGOTTEN = 'etcd has forgotten something'
 
@@ -94,11 +96,11 @@ export class PrefixWatch {
   /** Goes on until the end of the signal. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const began = performance.now()
       const why = (await this.#list()) ?? (await this.#follow(signal))
       if (signal.aborted) return
       if (why !== COMPACTED) this.#parts.events.onCut(why)
-      if (this.#following) this.#fruitless = 0
-      this.#following = false
+      if (this.#following && performance.now() - began > FRUITFUL) this.#fruitless = 0
       const pause = PAUSES[Math.min(this.#fruitless++, PAUSES.length - 1)] ?? 0
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
@@ -141,6 +143,7 @@ export class PrefixWatch {
   async #follow(signal: AbortSignal): Promise<string> {
     const { etcd, prefix } = this.#parts
     const since = this.#past
+    this.#following = false
     if (since === undefined) return COMPACTED
     const own = new AbortController()
     const onAbort = (): void => own.abort()
@@ -185,7 +188,8 @@ export class PrefixWatch {
     if (result === undefined || now === undefined) return refusalOf(value) ?? 'a change that is not etcd’s'
     const isBack = now.cluster !== since.cluster || (result.created === true && now.revision < since.revision)
     if (isBack) return this.#listAgain(FORGOTTEN)
-    if (result.created === true) {
+    // etcd says it once.
+    if (result.created === true && !this.#following) {
       this.#following = true
       events.onFollowing()
     }

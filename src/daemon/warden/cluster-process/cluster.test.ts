@@ -4,16 +4,17 @@ import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Duplex, PassThrough } from 'node:stream'
+import { Duplex, PassThrough, Writable } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import { MemoryLog } from '../../../log.ts'
 import type { ReplayDigest } from '../../../packet/replay-digest.ts'
 import { milliseconds, port, seconds } from '../../../units.ts'
-import { parseToCluster, type ToCluster } from '../../link/cluster-protocol.ts'
+import { type FromCluster, parseToCluster, type ToCluster } from '../../link/cluster-protocol.ts'
 import type { SpawnedReceiver } from '../receiver-process/spawn.ts'
 import { Cluster } from './cluster.ts'
+import { ClusterLimits } from './limits.ts'
 import { PastFile } from './past-file.ts'
 
 const digest = (n: number) => Buffer.alloc(32, n).toString('base64').replace('=', '') as ReplayDigest
@@ -27,6 +28,7 @@ class Puppet extends EventEmitter {
   readonly channel: Duplex
   readonly #out: PassThrough
   wasKilled = false
+  isDeaf = false
 
   constructor() {
     super()
@@ -39,8 +41,12 @@ class Puppet extends EventEmitter {
     }
     this.channel = Duplex.from({
       readable: this.#out,
-      writable: new (class extends PassThrough {})().on('data', (chunk: Buffer) => {
-        for (const line of chunk.toString().split('\n')) if (line !== '') onMessage(line)
+      writable: new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          if (this.isDeaf) return
+          for (const line of chunk.toString().split('\n')) if (line !== '') onMessage(line)
+          done()
+        },
       }),
     })
   }
@@ -184,11 +190,61 @@ describe('the cluster process', () => {
       assert.ok(log.records.some(({ event }) => event === 'cluster lost'))
     })
 
+  it('is ended if it starts twice: each start is answered with all certificates', async (t) => {
+    const { puppet } = start(t)
+    const first = puppet()
+    for (let i = 0; i < 1000; i++) first.says({ type: 'started' })
+    for (let i = 0; i < 100 && !first.wasKilled; i++) await delay(5)
+    assert.ok(first.wasKilled)
+    assert.equal(first.got.length, 1)
+  })
+
+  it('is ended if it never reads', async (t) => {
+    const { cluster, puppet } = start(t)
+    const first = puppet()
+    first.says({ type: 'started' })
+    for (let i = 0; i < 100 && first.got.length === 0; i++) await delay(5)
+    first.isDeaf = true
+    for (let i = 0; i < 20 && !first.wasKilled; i++)
+      cluster.renew({ tls: { authorities: `${i}`.padEnd(1024 * 1024, 'x') } })
+    assert.ok(first.wasKilled)
+  })
+
+  it('fills no log with how etcd is', async (t) => {
+    const { puppet, log } = start(t)
+    puppet().says({ type: 'started' })
+    for (let i = 0; i < 1000; i++) puppet().says({ type: 'health', why: `reason ${i}` })
+    await delay(100)
+    const lines = log.records.filter(({ event }) => event === 'cluster unusable')
+    assert.ok(lines.length > 0 && lines.length < 50, `${lines.length}`)
+  })
+
   it('is not asked for more than it can have', async (t) => {
     const { cluster, puppet } = start(t)
     puppet().says({ type: 'started' })
     const many = Array.from({ length: 20_001 }, () => digest(1))
     const answers = await Promise.all(cluster.claim(many))
     assert.ok(answers.every((answer) => typeof answer === 'object' && 'unknown' in answer))
+  })
+})
+
+describe('the limits of a cluster process', () => {
+  it('are that it says something each minute', () => {
+    const limits = new ClusterLimits(milliseconds(1000))
+    assert.equal(limits.onMessage({ type: 'started' }, milliseconds(1000)), undefined)
+    assert.equal(limits.onSilence(milliseconds(61_000)), undefined)
+    assert.ok(limits.onSilence(milliseconds(61_001)))
+    limits.onMessage({ type: 'health', why: 'no quorum' }, milliseconds(61_000))
+    assert.equal(limits.onSilence(milliseconds(121_000)), undefined)
+  })
+
+  it('are for all that it says, and for how its records are followed', () => {
+    const count = (message: FromCluster): number => {
+      const [limits, now] = [new ClusterLimits(milliseconds(0)), milliseconds(0)]
+      limits.onMessage({ type: 'started' }, now)
+      for (let taken = 0; ; taken++) if (limits.onMessage(message, now) !== undefined) return taken
+    }
+    assert.ok(count({ type: 'health', took: milliseconds(1) }) < 200_001)
+    assert.ok(count({ type: 'records', state: 'following' }) < 201)
   })
 })

@@ -9,7 +9,6 @@ import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
 import { formatHostPort } from '../../../packet/address.ts'
 import type { ReplayDigest } from '../../../packet/replay-digest.ts'
-import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import {
@@ -23,6 +22,7 @@ import {
 } from '../../link/cluster-protocol.ts'
 import type { ReceiverProcess } from '../receiver-process/spawn.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
+import { BoundedLines, ClusterLimits } from './limits.ts'
 import type { PastFile } from './past-file.ts'
 import type { Records, RecordsStatus } from './records.ts'
 import type { SpawnedCluster } from './spawn.ts'
@@ -35,8 +35,8 @@ const RESTART_DELAYS: readonly Milliseconds[] = [100, 500, 2000, 10_000].map(mil
 const WELL_AFTER = milliseconds(60_000)
 /** For the way between the two processes. */
 const GRACE = milliseconds(250)
-/** Changes of records that are taken: a list at once, and what a busy cluster writes. */
-const RECORD_RATE = { perSecond: 20_000, burst: 200_000 }
+/** How often the limits of its silence are looked at. */
+const LOOK_INTERVAL = milliseconds(5000)
 /** Claims that wait. */
 const MOST_WAITING = 20_000
 /** etcd was looked at so long ago that nothing is known of it. */
@@ -106,6 +106,10 @@ export class Cluster {
   readonly #claims: { id: number; digest: ReplayDigest }[] = []
   #child: ReceiverProcess | undefined
   #channel: Channel | undefined
+  #limits = new ClusterLimits(monotonic())
+  /** Ends a process that is not honest. */
+  #onBroken: (why: string) => void = () => {}
+  readonly #lines = new BoundedLines(monotonic())
   /** For a process that has not said yet that it runs. */
   #unsent: ToCluster[] | undefined
   #restarts = 0
@@ -133,22 +137,27 @@ export class Cluster {
     const { child, channel, errors } = spawn()
     this.#child = child
     this.#unsent = []
-    const changes = new TokenBucket(RECORD_RATE, monotonic())
+    const limits = new ClusterLimits(startedAt)
+    this.#limits = limits
     this.#parts.records?.connect((message) => this.#send(message))
     logReceiverErrors(errors, log, () => child.kill('SIGKILL'), 'cluster says')
     let own: string | undefined
     const broken = (why: string): void => {
-      own ??= why
+      if (own !== undefined) return
+      own = why
       child.kill('SIGKILL')
+      // What it has sent is not read any more.
+      opened.end()
     }
-    this.#channel = openChannel(channel, {
+    const opened = openChannel(channel, {
       onValues: (values) => {
         for (const value of values) {
+          if (own !== undefined) return
           const message = parseFromCluster(value)
           if (message === undefined) broken('it sent an invalid message')
           else if (message.type === 'failed') broken(message.why)
           else {
-            const wrong = this.#take(message, changes)
+            const wrong = limits.onMessage(message, monotonic()) ?? this.#take(message)
             if (wrong !== undefined) broken(wrong)
           }
         }
@@ -156,8 +165,15 @@ export class Cluster {
       onBroken: (why) => broken(`it sent an invalid message: ${why}`),
       onEnd: () => {},
     })
+    this.#channel = opened
+    this.#onBroken = broken
+    const looks = setInterval(() => {
+      const wrong = limits.onSilence(monotonic())
+      if (wrong !== undefined) broken(wrong)
+    }, LOOK_INTERVAL).unref()
     const onLost = (why: string): void => {
       if (this.#child !== child) return
+      clearInterval(looks)
       this.#child = undefined
       this.#channel?.end()
       this.#channel = undefined
@@ -230,7 +246,7 @@ export class Cluster {
     const { log, config } = this.#parts
     log.write('info', 'cluster renewed', { cluster: config.cluster, node: config.node })
     // A process that has not begun yet gets them with its configuration.
-    if (this.#unsent === undefined) this.#channel?.send({ type: 'renew', ...secrets } satisfies ToCluster)
+    if (this.#unsent === undefined) this.#send({ type: 'renew', ...secrets })
   }
 
   stop(): void {
@@ -242,8 +258,8 @@ export class Cluster {
     this.#parts.past.close()
   }
 
-  /** @returns why the process is not honest. @param changes what it may tell of records. */
-  #take(message: Exclude<FromCluster, { type: 'failed' }>, changes: TokenBucket): string | undefined {
+  /** @returns why the process is not honest. */
+  #take(message: Exclude<FromCluster, { type: 'failed' }>): string | undefined {
     const { records } = this.#parts
     switch (message.type) {
       case 'started':
@@ -264,18 +280,22 @@ export class Cluster {
       case 'changes':
       case 'records':
       case 'written':
-        if (records === undefined) return 'it sent records, and there are none'
-        if (message.type === 'changes' && !changes.take(message.changes.length, monotonic()))
-          return 'it sends records too fast'
-        return records.take(message)
+        return records === undefined ? 'it sent records, and there are none' : records.take(message)
       default:
         return message satisfies never
     }
   }
 
   #send(message: ToCluster): void {
-    if (this.#unsent !== undefined) this.#unsent.push(message)
-    else this.#channel?.send(message)
+    if (this.#unsent !== undefined) {
+      this.#unsent.push(message)
+      return
+    }
+    const channel = this.#channel
+    if (channel === undefined) return
+    channel.send(message)
+    const wrong = this.#limits.onBacklog(channel.backlog)
+    if (wrong !== undefined) this.#onBroken(wrong)
   }
 
   #order(): ConfigureCluster {
@@ -298,10 +318,12 @@ export class Cluster {
     const isSame = before.usable === health.usable
     this.#health = { ...health, since: isSame ? before.since : new Date() }
     const { log, config } = this.#parts
-    const fields = { cluster: config.cluster, node: config.node }
-    if (health.usable && !isSame) log.write('info', 'cluster usable', { ...fields, tookMs: health.took ?? 0 })
-    else if (!health.usable && (!isSame || before.why !== health.why))
-      log.write('error', 'cluster unusable', { ...fields, detail: health.why ?? '' })
+    if (isSame && (health.usable || before.why === health.why)) return
+    const more = this.#lines.next(monotonic())
+    if (more === undefined) return
+    const fields = { cluster: config.cluster, node: config.node, ...more }
+    if (health.usable) log.write('info', 'cluster usable', { ...fields, tookMs: health.took ?? 0 })
+    else log.write('error', 'cluster unusable', { ...fields, detail: health.why ?? '' })
   }
 
   #settle(id: number, claim: ClusterClaim): void {

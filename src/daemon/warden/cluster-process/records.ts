@@ -9,8 +9,10 @@ import { monotonic } from '../../../clock.ts'
 import type { RecordId, RecordKind, RecordName } from '../../../cluster-record/record-name.ts'
 import type { RecordSealer } from '../../../cluster-record/seal.ts'
 import type { Log } from '../../../log.ts'
+import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
 import type { FromCluster, RecordChange, ToCluster } from '../../link/cluster-protocol.ts'
+import { BoundedLines, UNREADABLE } from './limits.ts'
 
 export interface RecordListener {
   /** Each record when it is written, and all again at each list. @param value from JSON, in no known form. */
@@ -65,6 +67,8 @@ export class Records {
   #send: ((message: Write) => void) | undefined
   #state: { readonly following: boolean; readonly since: Date; readonly why?: string }
   #unreadable = 0
+  #allowed = new TokenBucket(UNREADABLE, monotonic())
+  readonly #lines = new BoundedLines(monotonic())
   #complainedAt: Milliseconds | undefined
 
   constructor(parts: RecordsParts) {
@@ -117,6 +121,7 @@ export class Records {
   /** A cluster process has started. */
   connect(send: (message: Write) => void): void {
     this.#send = send
+    this.#allowed = new TokenBucket(UNREADABLE, monotonic())
   }
 
   lost(why: string): void {
@@ -126,7 +131,8 @@ export class Records {
     this.#cut(why)
   }
 
-  take(message: Message): undefined {
+  /** @returns why the cluster process is not honest. */
+  take(message: Message): string | undefined {
     switch (message.type) {
       case 'written':
         this.#writes.get(message.number)?.(message.why)
@@ -134,7 +140,7 @@ export class Records {
         return undefined
       case 'changes':
         for (const change of message.changes) this.#change(change)
-        return undefined
+        return this.#allowed.left(monotonic()) < 1 ? 'it tells of too many records that cannot be opened' : undefined
       case 'records':
         this.#stateIs(message)
         return undefined
@@ -154,7 +160,7 @@ export class Records {
       case 'following':
         if (!this.#state.following) {
           this.#state = { following: true, since: new Date() }
-          this.#parts.log.write('info', 'cluster records', { detail: 'each change is told', records: this.#known.size })
+          this.#tell('info', { detail: 'each change is told', records: this.#known.size })
         }
         this.#each((listener) => listener.onFollowing?.())
         return
@@ -203,13 +209,20 @@ export class Records {
 
   #cut(why: string): void {
     const { following, since, why: before } = this.#state
-    if (following) this.#parts.log.write('warning', 'cluster records', { detail: `changes are not told: ${why}` })
+    if (following) this.#tell('warning', { detail: `changes are not told: ${why}` })
     if (following || before !== why) this.#state = { following: false, since: following ? new Date() : since, why }
+  }
+
+  /** Whether changes are told. */
+  #tell(level: 'info' | 'warning', fields: { readonly detail: string; readonly records?: number }): void {
+    const more = this.#lines.next(monotonic())
+    if (more !== undefined) this.#parts.log.write(level, 'cluster records', { ...fields, ...more })
   }
 
   #complain(): void {
     this.#unreadable++
     const now = monotonic()
+    this.#allowed.take(1, now)
     if (this.#complainedAt !== undefined && now - this.#complainedAt < COMPLAINT_INTERVAL) return
     this.#complainedAt = now
     this.#parts.log.write('warning', 'cluster records', {
