@@ -107,16 +107,27 @@ function requestText({ host, port }: EtcdMember, path: string, body: unknown, to
 /** gRPC: DEADLINE_EXCEEDED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE. What was asked may have been done all the same. */
 const UNCERTAIN: ReadonlySet<number> = new Set([1, 2, 4, 10, 13, 14, 15])
 
+/**
+ * etcd with `--client-cert-auth` and logins says so, in other words and as plain text: by its JSON gateway, the name in
+ * a certificate is nobody’s login.
+ */
+const HAS_COMMON_NAME =
+  'etcd takes no certificate with a CommonName (CN) while it asks for logins: make one without, for CLUSTER_CERTIFICATE_FILE'
+
+function noAnswer(status: number, body: string): string {
+  return `an answer that is none of etcd, with status ${status}: ${printable(body.slice(0, 100))}`
+}
+
 function readAnswer(status: number, body: string): EtcdAnswer {
   let value: unknown
   try {
     value = JSON.parse(body)
   } catch {
-    return { kind: 'silence', why: `an answer with status ${status} that is not etcd’s` }
+    return { kind: 'silence', why: /^CommonName/.test(body) ? HAS_COMMON_NAME : noAnswer(status, body) }
   }
   if (status === 200) return { kind: 'answer', value }
   const error = readError(value)
-  if (error === undefined) return { kind: 'silence', why: `an answer with status ${status} that is not etcd’s` }
+  if (error === undefined) return { kind: 'silence', why: noAnswer(status, body) }
   const why = printable(error.message).slice(0, 300)
   return UNCERTAIN.has(error.code) ? { kind: 'silence', why } : { kind: 'refused', code: error.code, why }
 }

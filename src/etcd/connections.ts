@@ -6,6 +6,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 import { AnswerReader, type HttpAnswer } from './answer-reader.ts'
+import { connectionReason } from './connection-reason.ts'
 
 /** Connections to one member that wait for a request. */
 const MOST_IDLE = 8
@@ -75,7 +76,7 @@ export class Connections {
     const wire: Wire = { socket, take: () => {} }
     socket.setNoDelay(true).setKeepAlive(true, ALIVE_AFTER)
     socket.on('data', (part) => wire.take(part))
-    socket.on('error', (error: NodeJS.ErrnoException) => wire.take(error.message || (error.code ?? 'no connection')))
+    socket.on('error', (error) => wire.take(connectionReason(error)))
     socket.on('close', () => wire.take('the connection ended without an answer'))
     this.#all.add(wire)
     return wire

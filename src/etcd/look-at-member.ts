@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import { printable } from '../bytes/text.ts'
 import type { Milliseconds } from '../units.ts'
 import { type EtcdTls, tlsOptions } from './call.ts'
+import { connectionReason } from './connection-reason.ts'
 import type { EtcdMember } from './connections.ts'
 
 /** Bytes of the longest answer: the metrics of an etcd have some 100 000. */
@@ -33,7 +34,7 @@ export function getPlain(
     }
     const timer = setTimeout(() => fail(`no answer within ${limit} ms`), limit)
     request.on('close', () => clearTimeout(timer))
-    request.on('error', (error: NodeJS.ErrnoException) => fail(error.message || (error.code ?? 'no connection')))
+    request.on('error', (error) => fail(connectionReason(error)))
     request.on('response', (response) => {
       const parts: Buffer[] = []
       let length = 0
@@ -42,7 +43,7 @@ export function getPlain(
         if (length > LONGEST) fail(`an answer of more than ${LONGEST} bytes`)
         else parts.push(part)
       })
-      response.on('error', (error) => fail(error.message))
+      response.on('error', (error) => fail(connectionReason(error)))
       response.on('end', () => {
         if (response.statusCode !== 200) return fail(`status ${response.statusCode}`)
         const date = Date.parse(response.headers.date ?? '') / 1000

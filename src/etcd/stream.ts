@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { SecureContext } from 'node:tls'
 import { printable } from '../bytes/text.ts'
 import { milliseconds } from '../units.ts'
+import { connectionReason } from './connection-reason.ts'
 import type { EtcdMember } from './connections.ts'
 
 /** How long a stream is silent before the kernel asks whether the other end is there. */
@@ -51,7 +52,7 @@ export function openStream({ host, port }: EtcdMember, asked: Asked, options: St
     const onAbort = (): void => end('not needed any more')
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort)
-    request.on('error', (error: NodeJS.ErrnoException) => end(error.message || (error.code ?? 'no connection')))
+    request.on('error', (error) => end(connectionReason(error)))
     request.on('response', (response) => {
       const lines = new StreamLines(longestValue)
       response.on('data', (part: Buffer) => {
@@ -59,7 +60,7 @@ export function openStream({ host, port }: EtcdMember, asked: Asked, options: St
         if (values === undefined) end('a stream that is not etcd’s')
         else for (const value of values) if (!signal.aborted) onValue(value)
       })
-      response.on('error', (error) => end(error.message))
+      response.on('error', (error) => end(connectionReason(error)))
       response.on('end', () => end(`the stream ended, with status ${response.statusCode}`))
     })
     request.on('socket', (socket) => socket.setKeepAlive(true, STREAM_ALIVE).setNoDelay(true))

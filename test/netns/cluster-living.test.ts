@@ -1,6 +1,6 @@
 /**
- * Living with a cluster: a full etcd, certificates that expire, another authority, another password. Real etcd with TLS
- * and logins, a real daemon, on one host. What helps needs no restart of the node.
+ * Living with a cluster: a full etcd, certificates that expire on both sides, another authority, another password. Real
+ * etcd with TLS and logins, a real daemon, on one host. What helps needs no restart of the node.
  */
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, dropByDefault, ghostportCommand, keys, type LogEvent, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { SecuredEtcd } from '../support/secured-etcd.ts'
+import type { Certificate } from '../support/tls-certificate.ts'
 
 const SERVER = '10.9.1.2'
 const CLIENT = '10.9.1.1'
@@ -18,6 +19,7 @@ const NAMES = ['IP:127.0.0.1', 'DNS:localhost']
 describe('living with a cluster', { skip: netnsUnavailable() }, () => {
   let net: Network
   let client: Host
+  let server: Host
   let etcd: SecuredEtcd
   let daemon: Daemon
   let folder: string
@@ -26,7 +28,7 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
   before(async () => {
     net = await Network.create()
     client = await net.host('client')
-    const server = await net.host('server')
+    server = await net.host('server')
     await net.link(client, [`${CLIENT}/24`], server, [`${SERVER}/24`])
     dropByDefault(server)
     server.must(['ip', 'link', 'set', 'lo', 'up'])
@@ -42,6 +44,7 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
     folder = net.directory()
     write('password', 'first\n')
     write('ca.pem', etcd.authority.cert)
+    show(own(10))
     daemon = await Daemon.start(net, server, {
       access: stanza(['FW_ACCESS_TIMEOUT 2'], keys),
       server: [
@@ -49,6 +52,8 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
         'CLUSTER_NODE node-1',
         `CLUSTER_PASSWORD_FILE ${join(folder, 'password')}`,
         `CLUSTER_CA_FILE ${join(folder, 'ca.pem')}`,
+        `CLUSTER_CERTIFICATE_FILE ${join(folder, 'node.pem')}`,
+        `CLUSTER_KEY_FILE ${join(folder, 'node.key')}`,
       ],
     })
     await usable()
@@ -65,6 +70,14 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
   function write(name: string, text: string): void {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
   }
+
+  /** What the node shows to etcd. */
+  function show({ cert, key }: Certificate): void {
+    write('node.pem', cert)
+    write('node.key', key)
+  }
+
+  const own = (days?: number): Certificate => etcd.authority.issue(['DNS:node-1'], days, '/O=ghostport')
 
   async function usable(): Promise<void> {
     for (const deadline = performance.now() + 60_000; ; await delay(100)) {
@@ -135,6 +148,32 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
     await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
     await usable()
     assert.equal(outcome(await knock()), 'granted')
+  })
+
+  it('shows a certificate to an etcd that asks for one: its end is seen before, and a new one is taken with a reload', async () => {
+    await etcd.stop()
+    await etcd.begin(true)
+    await usable()
+    assert.equal(outcome(await knock()), 'granted')
+    const check = ['cluster', 'check', '--only', 'TLS', '-c', daemon.path('fwknopd.conf')]
+    assert.match(server.run(ghostportCommand(...check)).stdout, /CLUSTER_CERTIFICATE_FILE.* ends/)
+
+    show(etcd.authority.issue(['DNS:node-1']))
+    daemon.reload()
+    await unusable(/no certificate with a CommonName/)
+    show(own(-1))
+    daemon.reload()
+    await unusable(/bad certificate.*CLUSTER_CERTIFICATE_FILE/)
+    assert.match(outcome(await knock()), /^CLUSTER_UNREACHABLE .*bad certificate/)
+    assert.match(server.run(ghostportCommand(...check)).stdout, /error: CLUSTER_CERTIFICATE_FILE has ended/)
+    from = daemon.events.length
+    show(own())
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
+    await usable()
+    assert.equal(outcome(await knock()), 'granted')
+    await etcd.stop()
+    await etcd.begin()
   })
 
   it('takes another authority with a reload, and keeps the old one where the file cannot be used', async () => {

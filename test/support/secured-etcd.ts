@@ -59,7 +59,8 @@ export class SecuredEtcd implements AsyncDisposable {
     writeFileSync(join(this.folder, 'server.key'), key, { mode: 0o600 })
   }
 
-  async begin(): Promise<void> {
+  /** @param demands that each client shows a certificate of {@link authority}: `--client-cert-auth`. */
+  async begin(demands = false): Promise<void> {
     const at = (scheme: string, one: number): string => `${scheme}://127.0.0.1:${one}`
     const argv = [
       ...['etcd', '--name', 'm1', '--data-dir', join(this.folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
@@ -71,6 +72,7 @@ export class SecuredEtcd implements AsyncDisposable {
       ...['--cert-file', join(this.folder, 'server.pem'), '--key-file', join(this.folder, 'server.key')],
       // Else each login takes a tenth of a second.
       ...['--bcrypt-cost', '4', ...this.#more],
+      ...(demands ? ['--client-cert-auth', '--trusted-ca-file', this.caFile] : []),
     ]
     const [file = '', ...args] = this.#host?.command(argv) ?? argv
     this.#child = spawn(file, args, { stdio: 'ignore' })
@@ -107,7 +109,8 @@ export class SecuredEtcd implements AsyncDisposable {
   }
 
   #run(words: readonly string[], input = '') {
-    const common = ['--endpoints', `https://${this.at}`, '--cacert', this.caFile, '--insecure-skip-tls-verify']
+    const own = ['--cert', join(this.folder, 'server.pem'), '--key', join(this.folder, 'server.key')]
+    const common = ['--endpoints', `https://${this.at}`, '--cacert', this.caFile, '--insecure-skip-tls-verify', ...own]
     const argv = ['etcdctl', ...common, ...words]
     const [file = '', ...args] = this.#host?.command(argv) ?? argv
     return spawnSync(file, args, {

@@ -14,8 +14,8 @@ export interface Certificate {
 
 /** Signs certificates of others. */
 export interface Authority extends Certificate {
-  /** Arguments as of {@link makeCertificate}. */
-  issue(names: readonly string[], days?: number): Certificate
+  /** Arguments as of {@link makeCertificate}. @param subject as `openssl` takes it. */
+  issue(names: readonly string[], days?: number, subject?: string): Certificate
 }
 
 /** An authority that nobody trusts yet. */
@@ -36,13 +36,13 @@ export function makeAuthority(name: string): Authority {
   })
   return {
     ...own,
-    issue: (names, days = 2) =>
+    issue: (names, days = 2, subject = '/CN=test') =>
       inFolder((keyFile, certFile, folder) => {
         const [authority, authorityKey] = [join(folder, 'ca.pem'), join(folder, 'ca.key')]
         writeFileSync(authority, own.cert)
         writeFileSync(authorityKey, own.key, { mode: 0o600 })
         const request = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-        const about = ['-subj', '/CN=test', '-addext', `subjectAltName=${names.join(',')}`]
+        const about = ['-subj', subject, '-addext', `subjectAltName=${names.join(',')}`]
         openssl([...request, ...about, '-keyout', keyFile, '-out', join(folder, 'request')])
         const sign = ['x509', '-req', '-in', join(folder, 'request'), '-copy_extensions', 'copy', '-days', String(days)]
         openssl([...sign, '-CA', authority, '-CAkey', authorityKey, '-CAcreateserial', '-out', certFile])
