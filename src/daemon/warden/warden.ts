@@ -184,6 +184,7 @@ export class Warden {
     const hands: OwnHands = {
       ...{ ownAddresses, journal },
       policy: () => configurations.active.policy,
+      clusterCopyOld: parts.clusterUsers && (() => parts.clusterUsers?.copyOld()),
       open: (grants) => this.#revocation.doors.open(grants),
       end: (...ending) => this.#endedElsewhere(...ending),
     }

@@ -32,6 +32,8 @@ import type { Taken, TakenFile } from './taken-file.ts'
 export interface OwnHands {
   readonly policy: () => Policy
   readonly ownAddresses: () => ReadonlySet<IpAddress>
+  /** Why stanzas of the cluster grant nothing now. Absent: this node has none (CLUSTER_USERS). */
+  readonly clusterCopyOld?: (() => string | undefined) | undefined
   readonly open: Firewall['open']
   /** Ends grants here that ended at another node. @returns why they may still be open. */
   readonly end: (grants: readonly Grant[], how: RevocationRecord['how'], node: string) => Promise<string | undefined>
@@ -51,13 +53,16 @@ export interface GateParts extends OwnHands {
 const SPARE = 60
 /** Until a gate tells that it has opened. Others open meanwhile, and what all tell at once would keep them from it. */
 const TELLING_AFTER = milliseconds(150)
-/** When a door that could not be closed is closed again. */
+/** When a door that could not be closed is closed again, and a grant that waits for users is judged again. */
 const AGAIN_AFTER = milliseconds(2000)
+/** What the users of the cluster decide. */
+const MAY_CHANGE: ReadonlySet<string> = new Set(['ACCESS_NO_STANZA', 'CLUSTER_USERS_OUTDATED'])
 /** Records that wait. One transaction of the firewall opens many. */
 const MOST_WAITING = 20_000
 
 type Item =
-  | { readonly id: RecordId; readonly grant: GrantRecord }
+  /** `isAgain`: it waited for the users of the cluster. */
+  | { readonly id: RecordId; readonly grant: GrantRecord; readonly isAgain?: true }
   | { readonly id: RecordId; readonly revocation: RevocationRecord }
 
 /** A grant that is to end here. */
@@ -160,19 +165,26 @@ export class Gate {
     this.#working = false
   }
 
-  async #open(group: readonly { readonly id: RecordId; readonly grant: GrantRecord }[]): Promise<void> {
-    const { taken, policy, ownAddresses, clock, open } = this.#parts
+  async #open(group: readonly Extract<Item, { readonly grant: GrantRecord }>[]): Promise<void> {
+    const { taken, policy, ownAddresses, clusterCopyOld, clock, open } = this.#parts
     const now = clock.now()
+    const here = { policy: policy(), ownAddresses, clusterCopyOld: clusterCopyOld?.() }
     const fresh = [...new Map(group.map((item) => [item.id, item])).values()].filter(({ id, grant }) =>
       taken.isNew(id, grant.end),
     )
-    const judged = fresh.map(({ id, grant: record }) => ({
-      ...{ id, record },
-      verdict: judgeRecord(record, policy(), ownAddresses, now),
+    const judged = fresh.map(({ grant: record, ...item }) => ({
+      ...{ ...item, record },
+      verdict: judgeRecord(record, here, now),
     }))
     // What was refused may be allowed after a reload, while it lives.
     const allowed = judged.flatMap(({ verdict, ...rest }) => (verdict.ok ? [{ ...rest, grant: verdict.value }] : []))
-    for (const { id, record, verdict } of judged) if (!verdict.ok) this.#refused(id, record, verdict.failure)
+    for (const { id, record, verdict, isAgain } of judged)
+      if (!verdict.ok) {
+        // A change of the users may be on its way here, or the list of them at the start.
+        if (isAgain !== true && clusterCopyOld !== undefined && MAY_CHANGE.has(verdict.failure.code))
+          setTimeout(() => this.#push({ id, grant: record, isAgain: true }), AGAIN_AFTER).unref()
+        else this.#refused(id, record, verdict.failure)
+      }
     if (allowed.length === 0) return
     const unwritten = await taken.add(
       allowed.map(({ id, record, grant }) => ({ id, end: record.end, grant: encodeRecord(grant, 0) })),

@@ -56,12 +56,18 @@ function cluster(t: TestContext, names: readonly string[]) {
     const problems: string[] = []
     const refuses: 'FIREWALL_REFUSED'[] = []
     const hooks: string[] = []
+    const users = { here: true, looks: 0 }
     const log = new MemoryLog()
     const tap = new HookTap(log, ({ event, node }) => hooks.push(`${event} by ${node}`))
     const journal = new Journal(tap, 10, { wall: () => new Date(), monotonic })
     const gates = new Gates({
-      ...{ own: name as NodeName, records, taken: taken.value, clock, log, policy: () => policy },
+      ...{ own: name as NodeName, records, taken: taken.value, clock, log },
+      policy: () => {
+        users.looks++
+        return users.here ? policy : { ...policy, stanzas: [] }
+      },
       ownAddresses: () => new Set(),
+      clusterCopyOld: () => undefined,
       open: async (grants) => {
         opened.push(...grants)
         const code = refuses.shift()
@@ -74,7 +80,7 @@ function cluster(t: TestContext, names: readonly string[]) {
       journal,
     })
     t.after(() => gates.close())
-    return { records, gates, opened, ended, problems, refuses, hooks, journal, log }
+    return { records, gates, opened, ended, problems, refuses, hooks, users, journal, log }
   })
   for (const { records } of nodes) {
     records.connect((message) => {
@@ -98,7 +104,7 @@ function grantOf(source: string, lifetime = 30): { readonly knock: Knock; readon
     ...{ v: 1, name: 'alice', user: 'ada', source, from: source, ports: [{ protocol: 'tcp', port: 22 }] },
     ...{ made: 1000, end: 1000 + lifetime, gates: ['*'], node: 'a' },
   } as never
-  const grant = judgeRecord(record, policy, () => new Set(), unixSeconds(1000))
+  const grant = judgeRecord(record, { policy, ownAddresses: () => new Set() }, unixSeconds(1000))
   assert.ok(grant.ok, JSON.stringify(grant))
   const message = { kind: 'access', username: 'ada', source, ports: [{ protocol: 'tcp', port: 22 }] }
   const digest = Buffer.from(source.padEnd(32, '.')).toString('base64').slice(0, 43) as ReplayDigest
@@ -151,6 +157,24 @@ describe('what nodes open and end for each other', () => {
     assert.deepEqual(b?.journal.gateCounters(), { granted: 1, refused: { FIREWALL_REFUSED: 1 }, ended: 0 })
     assert.equal(b?.journal.lastVerdicts().length, 2)
     assert.equal(b?.journal.counters().granted, 0, 'it was no knock')
+  })
+
+  it('a grant that comes before its user is judged again; what stays refused is said', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    const { knock, grant } = grantOf('198.51.100.7')
+    assert.ok(b)
+    b.users.here = false
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b.users.looks > 0)
+    b.users.here = true
+    await eventually(() => b.opened.length === 1)
+    assert.deepEqual(b.journal.gateCounters(), { granted: 1, refused: {}, ended: 0 })
+    b.users.here = false
+    const other = grantOf('198.51.100.8')
+    a.gates.granted(other.knock, other.grant, stanza)
+    await eventually(() => a.gates.status()[1]?.refused[0]?.code === 'ACCESS_NO_STANZA')
+    assert.deepEqual(b.journal.gateCounters().refused, { ACCESS_NO_STANZA: 1 })
   })
 
   it('a closing knock is about doors that are open', async (t) => {

@@ -25,7 +25,11 @@ function judged(lines: readonly string[], change?: Parameters<typeof record>[0])
   const texts = { '/s.conf': `${SERVER}ACCESS_FILE /a.conf;\n`, '/a.conf': access }
   const loaded = loadConfig(filesFromSnapshot({ texts, folders: {}, failures: {} }), { server: '/s.conf' })
   assert.ok(loaded.ok, JSON.stringify(loaded))
-  const verdict = judgeRecord(record(change), loaded.value.policy, () => new Set(), unixSeconds(NOW))
+  const verdict = judgeRecord(
+    record(change),
+    { policy: loaded.value.policy, ownAddresses: () => new Set() },
+    unixSeconds(NOW),
+  )
   return verdict.ok ? `${verdict.value.id} ${verdict.value.lifetime}` : verdict.failure.code
 }
 
@@ -69,4 +73,47 @@ describe('a grant of another node', () => {
     assert.equal(readGrantRecord({ ...good, more: 1 }), undefined)
     assert.equal(readGrantRecord({ ...good, v: 2 }), undefined)
   })
+})
+
+describe('a grant of another node, for a user of the cluster (CLUSTER_USERS)', () => {
+  const stanza = (name: string, ...lines: readonly string[]) =>
+    `SOURCE ANY\nNAME ${name}\nKEY ${name} one\nHMAC_KEY ${name} two\nOPEN_PORTS tcp/22\n${lines.join('\n')}\n`
+  function judged({ own = '', shared = '', settings = '', clusterCopyOld = undefined as string | undefined }): string {
+    const server = `${SERVER}CLUSTER_USERS Y;\nREPLAY_DB /state/replay.db;\nACCESS_FILE /a.conf;\n${settings}`
+    const texts = {
+      ...{ '/s.conf': server, '/a.conf': own || stanza('owner') },
+      '/state/replay.db-cluster-users.conf': shared,
+    }
+    const loaded = loadConfig(filesFromSnapshot({ texts, folders: {}, failures: {} }), { server: '/s.conf' })
+    assert.ok(loaded.ok, JSON.stringify(loaded))
+    const here = { policy: loaded.value.policy, ownAddresses: () => new Set<never>(), clusterCopyOld }
+    const verdict = judgeRecord(record(), here, unixSeconds(NOW))
+    return verdict.ok ? verdict.value.openings.map(({ kind }) => kind).join() : verdict.failure.code
+  }
+  const shared = stanza('alice', 'GATES web-*', 'FROM_CLUSTER Y')
+  const forced = stanza('alice', 'FROM_CLUSTER Y', 'FORCE_NAT 10.0.0.5 22')
+  const old = 'this node last had the newest users of the cluster two days ago'
+
+  for (const [what, here, expected] of [
+    ['is judged by the stanza of the cluster', { shared }, 'access'],
+    ['opens nothing where that stanza does not say so', { shared: stanza('alice', 'GATES web-*') }, 'ACCESS_NO_STANZA'],
+    ['opens nothing by a copy that is too old', { shared, clusterCopyOld: old }, 'CLUSTER_USERS_OUTDATED'],
+    [
+      'opens by a stanza of the node’s own, however old the copy is',
+      { own: stanza('alice', 'FROM_CLUSTER Y'), shared, clusterCopyOld: old },
+      'access',
+    ],
+    [
+      'opens nothing where the node has a stanza of the same name that does not say so',
+      { own: stanza('Alice'), shared },
+      'ACCESS_NO_STANZA',
+    ],
+    ['uses no NAT by the word of the cluster alone', { shared: forced }, 'ACCESS_NO_STANZA'],
+    [
+      'uses NAT where the node lets the cluster (CLUSTER_USERS_MAY nat)',
+      { shared: forced, settings: 'CLUSTER_USERS_MAY nat;\nENABLE_IPT_FORWARDING Y;\n' },
+      'forward',
+    ],
+  ] as const)
+    it(what, () => assert.equal(judged(here), expected))
 })

@@ -21,11 +21,17 @@ export function stanzaFor({ name }: Pick<GrantRecord, 'name'>, { stanzas }: Poli
   return stanzas.find((one) => one.fromCluster && one.name !== undefined && sameNameKey(one.name) === key)
 }
 
+export interface JudgingHere {
+  readonly policy: Policy
+  readonly ownAddresses: () => ReadonlySet<IpAddress>
+  /** Why stanzas of the cluster (CLUSTER_USERS) grant nothing now. */
+  readonly clusterCopyOld?: string | undefined
+}
+
 /** @returns the grant for the firewall; else why nothing opens, with the code of the check that denied. */
 export function judgeRecord(
   record: GrantRecord,
-  policy: Policy,
-  ownAddresses: () => ReadonlySet<IpAddress>,
+  { policy, ownAddresses, clusterCopyOld }: JudgingHere,
   now: UnixSeconds,
 ): Result<Grant> {
   const { name, user, source, from, ports, made, end } = record
@@ -43,6 +49,7 @@ export function judgeRecord(
     message: { kind: 'access', ...header, ports, timeout },
     packetSource: from,
     ownAddresses: ownAddresses(),
+    ...(clusterCopyOld !== undefined && { clusterCopyOld }),
   } as const
   // Its age and its being new were judged where the packet came in; the record has its own end.
   const verdict = decide(policy, [stanza], request, now)
