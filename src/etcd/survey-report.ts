@@ -58,6 +58,8 @@ const readSurvey = record(
     oldestRevision: whole,
     /** Used packets that etcd keeps. */
     used: whole,
+    /** The newest version of the users of the cluster. 0: there are none. */
+    usersVersion: whole,
     /** Until when no packet counts as new: seconds since 1970. */
     closedUntil: whole,
     nodes: either(

@@ -19,6 +19,8 @@ const LIMIT = milliseconds(3000)
 /** gRPC: OUT_OF_RANGE. etcd has thrown away that revision. */
 const OUT_OF_RANGE = 11
 const MOST_NODES = 500
+/** There are two or three: those before them are removed. */
+const MOST_ROSTERS = 100
 /** The alarms of etcd, by their number, as an old gateway writes them. */
 const ALARMS = ['NONE', 'NOSPACE', 'CORRUPT']
 
@@ -149,7 +151,7 @@ async function lookAtKeys(
   etcd: Etcd,
   cluster: string,
   own: unknown,
-): Promise<Pick<Survey, 'revision' | 'oldestRevision' | 'used' | 'closedUntil' | 'nodes'>> {
+): Promise<Pick<Survey, 'revision' | 'oldestRevision' | 'used' | 'closedUntil' | 'nodes' | 'usersVersion'>> {
   const past = readPast(own)
   const revision = past === undefined ? undefined : Number(past.revision)
   const oldestRevision = revision === undefined ? undefined : await oldestKept(etcd, cluster, revision)
@@ -160,7 +162,13 @@ async function lookAtKeys(
   )
   const closed = valuesIn(own)[0]?.value
   const nodes = await etcd.ask('/v3/kv/range', { ...prefixFields(presencePrefix(cluster)), limit: MOST_NODES }, LIMIT)
+  const rosters = await etcd.ask(
+    '/v3/kv/range',
+    { ...prefixFields(rosterPrefix(cluster)), keys_only: true, limit: MOST_ROSTERS },
+    LIMIT,
+  )
   return {
+    ...(rosters.kind === 'answer' && { usersVersion: newestRoster(rosters.value, rosterPrefix(cluster)) }),
     ...(revision !== undefined && { revision }),
     ...(oldestRevision !== undefined && { oldestRevision }),
     ...(used.kind === 'answer' && { used: Number(picked(used.value, ['count']).count ?? 0) || 0 }),
@@ -170,6 +178,20 @@ async function lookAtKeys(
         ? { list: presences(nodes.value, cluster), now: Math.floor(Date.now() / 1000) }
         : failed(nodes),
   }
+}
+
+/** The names of these records are not sealed (docs/WIRE.md § 21): each ends in its version. */
+function rosterPrefix(cluster: string): string {
+  return `ghostport/${cluster}/records/users/roster/`
+}
+
+/** @returns 0 where there is none. */
+function newestRoster(value: unknown, prefix: string): number {
+  const versions = valuesIn(value).flatMap(({ key }) => {
+    const version = key.startsWith(prefix) ? key.slice(prefix.length) : ''
+    return /^[1-9][0-9]{0,14}$/.test(version) ? [Number(version)] : []
+  })
+  return Math.max(0, ...versions)
 }
 
 function presences(value: unknown, cluster: string) {

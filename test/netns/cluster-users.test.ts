@@ -120,6 +120,10 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     assert.equal(await lab.client.host.tcp(node(1).address, 22), 'ssh at node-2')
     assert.match(audit(node(1)), /"via":"server","name":"cluster: node-1"/)
     assert.ok(!audit(node(0)).includes(ada.key) && !audit(node(1)).includes(ada.key))
+    const { version } = await usersOf(node(0))
+    const check = ['cluster', 'check', '--only', 'USERS', '--all', '-c', node(0).daemon.path('fwknopd.conf')]
+    const { status, stdout } = node(0).host.run(ghostportCommand(...check))
+    assert.deepEqual([status, stdout.includes(`version ${version}, as etcd has it`)], [0, true], stdout)
     // etcd has none of it.
     assert.ok(!member().etcdctl('get', '--prefix', '', '-w', 'json').stdout.includes('ada'))
     assert.equal(codeOf(await knock(node(0), ada)), 'granted')

@@ -16,15 +16,22 @@ const survey: Survey = {
   peers: { list: ['1', '2', '3'].map((id) => ({ id, name: `m${id}`, learner: 'no' as const })) },
   permissions: { roles: ['ghostport-front'], covers: 'yes', beyond: [] },
   nodes: { list: [node, { ...node, node: 'web-2', instance: 'b' }], now: NOW },
+  usersVersion: 7,
 }
+const users = { version: 7, stanzas: 3, leftOut: 0, inSync: true, age: 0, mostAge: 86_400, outdated: false }
 const server = {
   ...{ cluster: 'front', node: 'web-1', members: [], usable: true, since: '2027-01-15T08:00:00Z', answeredInMs: 3 },
-  ...{ first: 1, usedElsewhere: 0, unknown: 0 },
+  ...{ first: 1, usedElsewhere: 0, unknown: 0, clusterUsers: users },
 }
+const withUsers = (change: Partial<typeof users> & { readonly why?: string }) => ({
+  server: { ...server, clusterUsers: { ...users, ...change } },
+})
 const facts: ClusterFacts = {
   ...{ survey, secure: true, staysHere: false, hasLogin: true, node: 'web-1', version: '0.1.0', life: 840, now: NOW },
   ...{ ownCertificateUntil: undefined, authorityUntil: undefined, days: 30, server },
 }
+
+const { clusterUsers: _, ...bare } = server
 
 function judge(change: Partial<ClusterFacts>, surveyed: Partial<Survey> = {}): readonly string[] {
   const all = { ...facts, ...change, survey: { ...survey, ...surveyed } }
@@ -79,8 +86,16 @@ describe('the checks of a cluster', () => {
     ['two with one name', {}, nodes({ twin: 'yes' as never }), ['NODES error']],
     ['another age', {}, nodes({}, { node: 'web-2', life: 960 }), ['PACKET_AGES error']],
     ['another version', {}, nodes({}, { node: 'web-2', version: '0.2.0' }), ['NODE_VERSIONS hint']],
+    ['users that this node does not have', { server: bare }, {}, ['USERS hint']],
+    ['no users at all', { server: bare }, { usersVersion: 0 }, []],
+    ['a node that lags', withUsers({ version: 6 }), {}, ['USERS warning']],
+    ['a change between two questions', withUsers({ version: 8 }), {}, []],
+    ['an old copy', withUsers({ inSync: false, age: 500, why: 'no answer' }), {}, ['USERS warning']],
+    ['a copy that is too old', withUsers({ inSync: false, outdated: true, age: 90_000 }), {}, ['USERS error']],
+    ['an etcd with older users', withUsers({ version: 9, inSync: false }), {}, ['USERS error']],
+    ['stanzas that are left out', withUsers({ leftOut: 1 }), {}, ['USERS warning']],
     ['a restored backup', {}, { closedUntil: NOW + 100 }, ['CLOSED warning']],
-    ['a server in no cluster', { server: undefined }, {}, ['SERVER error']],
+    ['a server in no cluster', { server: undefined }, {}, ['USERS not checked', 'SERVER error']],
     ['a server that cannot use it', { server: { ...server, usable: false, why: 'no answer' } }, {}, ['SERVER error']],
     [
       'a server that cannot tell what it has opened for others',
@@ -88,7 +103,7 @@ describe('the checks of a cluster', () => {
       {},
       ['SERVER error'],
     ],
-    ['no server', { server: { because: 'none runs' } }, {}, ['SERVER not checked']],
+    ['no server', { server: { because: 'none runs' } }, {}, ['USERS not checked', 'SERVER not checked']],
   ]
   for (const [what, change, surveyed, found] of cases)
     it(`find ${what}`, () => assert.deepEqual(judge(change, surveyed), found))

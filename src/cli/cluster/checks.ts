@@ -1,5 +1,6 @@
 /** The checks of `ghostport cluster check`: each a question about a survey, and a judgement. Pure. */
 import type { ClusterStatus } from '../../daemon/warden/cluster-process/cluster.ts'
+import type { ClusterUsersStatus } from '../../daemon/warden/cluster-users/cluster-users.ts'
 import type { FromClusterStatus } from '../../daemon/warden/status.ts'
 import type { Survey } from '../../etcd/survey-report.ts'
 import {
@@ -41,6 +42,8 @@ export interface ClusterFacts {
 export interface ServerFacts extends ClusterStatus {
   /** Absent: it has no CLUSTER_SECRET_FILE. */
   readonly fromCluster?: FromClusterStatus
+  /** Absent: it has no CLUSTER_USERS. */
+  readonly clusterUsers?: ClusterUsersStatus
 }
 
 export interface ClusterCheck extends Pick<Check, 'code' | 'question'> {
@@ -429,6 +432,29 @@ export const clusterChecks: readonly ClusterCheck[] = [
     },
   },
   {
+    code: 'USERS',
+    question: 'Does this node have the newest users of the cluster?',
+    judge({ survey: { usersVersion: newest }, server }) {
+      if (server === undefined) return notChecked('the running server is in no cluster')
+      if ('because' in server) return notChecked(server.because)
+      const { clusterUsers: own } = server
+      if (own !== undefined) return judgeUsers(own, newest)
+      return judged(
+        (newest ?? 0) > 0
+          ? [
+              found(
+                'hint',
+                'the cluster has users that its nodes share, and this node does not have them',
+                [`version ${newest} in etcd; no CLUSTER_USERS here`],
+                advice('where it should have them: “CLUSTER_USERS Y;” in fwknopd.conf, and a restart'),
+              ),
+            ]
+          : [],
+        'it shares none',
+      )
+    },
+  },
+  {
     code: 'CLOSED',
     question: 'Does the cluster accept packets?',
     judge({ survey: { closedUntil, login }, now }) {
@@ -487,6 +513,53 @@ export const clusterChecks: readonly ClusterCheck[] = [
     },
   },
 ]
+
+/** @param newest that etcd shows. Undefined: it could not be asked. It was asked before the server was. */
+function judgeUsers(own: ClusterUsersStatus, newest: number | undefined): Answer {
+  const { version, age, mostAge, outdated, inSync, why, leftOut, stanzas } = own
+  if (newest === undefined && inSync) return notChecked('etcd does not tell the versions of the users')
+  const evidence = [`version ${newest ?? '?'} in etcd, ${version} here`, ...(why === undefined ? [] : [why])]
+  const wentBack = newest !== undefined && newest < version && !inSync
+  return judged(
+    [
+      ...(outdated
+        ? [
+            found(
+              'error',
+              'the copy of the cluster’s users is too old: their knocks are refused, and grants of other nodes for them',
+              [`${age ?? 'an unknown number of'} s old, and CLUSTER_COPY_AGE is ${mostAge} s`, ...evidence],
+              advice('restore etcd; docs/CLUSTER.md, “Users of the cluster”'),
+            ),
+          ]
+        : []),
+      ...(wentBack
+        ? [
+            found('error', 'etcd has older users than this node: a backup of etcd was restored', evidence, {
+              advice: 'ghostport user publish --copy, at the node with the highest version; docs/CLUSTER.md',
+            }),
+          ]
+        : []),
+      ...(!outdated && !wentBack && (!inSync || (newest ?? 0) > version)
+        ? [
+            found(
+              'warning',
+              'this node does not have the newest users: who was removed may still get in',
+              [...evidence, `its copy is ${age ?? 'an unknown number of'} s old`],
+              advice('ghostport status says what keeps them away; docs/CLUSTER.md, “Users of the cluster”'),
+            ),
+          ]
+        : []),
+      ...(leftOut > 0
+        ? [
+            found('warning', 'this node leaves out stanzas of the cluster', [`${leftOut} of ${stanzas}`], {
+              advice: 'read why: ghostport check',
+            }),
+          ]
+        : []),
+    ],
+    `version ${version}, as etcd has it`,
+  )
+}
 
 function dateOf(seconds: number): string {
   return seconds > 9_000_000_000 ? 'further notice' : new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')

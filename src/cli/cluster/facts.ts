@@ -34,8 +34,8 @@ async function serverHere(socket: string): Promise<ClusterFacts['server']> {
   const answer = await askControl(socket, 'status')
   if (!answer.ok) return { because: `no server answers: ${answer.failure.detail}` }
   // Our own daemon, behind a socket that only root can have made.
-  const { cluster, fromCluster } = answer.value as Status
-  return cluster && { ...cluster, ...(fromCluster && { fromCluster }) }
+  const { cluster, fromCluster, clusterUsers } = answer.value as Status
+  return cluster && { ...cluster, ...(fromCluster && { fromCluster }), ...(clusterUsers && { clusterUsers }) }
 }
 
 /** Of PEM that was read from a trusted file. @returns seconds since 1970. */

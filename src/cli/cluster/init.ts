@@ -35,6 +35,7 @@ import {
   ownNode,
   RESTART,
   tellFiles,
+  tellUsers,
   type WantedNode,
 } from './own-node.ts'
 
@@ -81,7 +82,7 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
   if (isDry) {
     const rehearsed = await prepared('yes')
     if (!rehearsed.ok) return rehearsed
-    tell(given, terminal, { steps, wanted, isDry })
+    tell(given, terminal, { steps, wanted, isDry, shares: sharesUsers(plan.value) })
     return 0
   }
   const between = async (): Promise<Result<void>> => {
@@ -91,8 +92,12 @@ export async function initCluster(name: string, given: Given, terminal: Terminal
   const change = { did: 'cluster init', to: name, edit, files } as const
   const changed = await changeHost(host, { ...change, between, isKnown: () => isKnown })
   if (!changed.ok) return changed
-  tell(given, terminal, { steps, wanted, isDry })
+  tell(given, terminal, { steps, wanted, isDry, shares: sharesUsers(plan.value) })
   return 0
+}
+
+function sharesUsers({ users = false, host }: Plan): boolean {
+  return users || host.config.cluster?.users !== undefined
 }
 
 /** What is asked for, without a look at the network. */
@@ -136,7 +141,7 @@ function planOf(name: string, given: Given): Result<Plan> {
   return ok({
     ...{ host: host.value, address: address.value, text, node: node.value, admin },
     ...{ own: own.value, authorities: authorities.value, password: password.value },
-    ...{ secret: secret.value, isNew: !existsSync(systemPath(secretFile)) },
+    ...{ users: given.users > 0, secret: secret.value, isNew: !existsSync(systemPath(secretFile)) },
   })
 }
 
@@ -210,9 +215,11 @@ interface Done {
   readonly steps: readonly { readonly what: string; readonly state: string }[]
   readonly wanted: NodeFiles
   readonly isDry: boolean
+  /** Whether this node shares users. */
+  readonly shares: boolean
 }
 
-function tell(given: Given, terminal: Terminal, { steps, wanted, isDry }: Done): void {
+function tell(given: Given, terminal: Terminal, { steps, wanted, isDry, shares }: Done): void {
   if (given.json > 0) {
     const { settings, files } = wanted
     terminal.printJson({ dryRun: isDry, etcd: steps, settings, files: files.map(({ path }) => path) })
@@ -232,5 +239,6 @@ function tell(given: Given, terminal: Terminal, { steps, wanted, isDry }: Done):
       ...(given.plain > 0 ? ['warning: what goes to etcd is not encrypted'] : []),
       `next: ${RESTART}`,
       'then, for each other node: ghostport cluster invite FILE',
+      ...tellUsers(shares, 0),
     ])
 }

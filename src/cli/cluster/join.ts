@@ -22,7 +22,7 @@ import {
 import { type JoinFile, readJoinFile } from './join-file.ts'
 import { mayBeNode } from './judge-survey.ts'
 import type { Given } from './options.ts'
-import { asNode, judgeHost, nodeFiles, ownCertificate, ownNode, RESTART, tellFiles } from './own-node.ts'
+import { asNode, judgeHost, nodeFiles, ownCertificate, ownNode, RESTART, tellFiles, tellUsers } from './own-node.ts'
 
 export async function joinCluster(file: string, given: Given, terminal: Terminal): Promise<Outcome> {
   const path = fromHere(file)
@@ -38,7 +38,12 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
   const fits = judgeHere(host.value, joined.value)
   if (!fits.ok) return fits
   const { address, text, password, secret, authorities } = joined.value
-  const wanted = { text, node: node.value, password, secret, authorities, own: own.value }
+  const users = given.users > 0
+  if (users && secret === undefined)
+    return refuse('CLI_USAGE', '--users needs the secret of the cluster, and that cluster has none', {
+      suggestion: 'CLUSTER_SECRET_FILE at its nodes: docs/CLUSTER.md, “Users of the cluster”',
+    })
+  const wanted = { text, node: node.value, password, secret, authorities, own: own.value, users }
   const seen = await survey(asNode(address, wanted))
   if (!seen.ok) return seen
   const allowed = mayBeNode(seen.value, node.value, host.value.config.cluster?.node)
@@ -58,6 +63,7 @@ export async function joinCluster(file: string, given: Given, terminal: Terminal
   terminal.print(tellFiles(made, isDry))
   terminal.note([
     ...silent.map(({ at, why }) => `warning: ${at} does not answer: ${why}`),
+    ...tellUsers(users || host.value.config.cluster?.users !== undefined, seen.value.usersVersion ?? 0),
     ...(isDry ? ['nothing was changed'] : [`next: ${RESTART}`, `delete ${path.value}: it holds secrets`]),
   ])
   return 0

@@ -59,6 +59,8 @@ export interface WantedNode {
   readonly secret?: string | undefined
   readonly authorities?: string | undefined
   readonly own?: OwnCertificate | undefined
+  /** CLUSTER_USERS. */
+  readonly users?: boolean
 }
 
 export interface NodeFiles {
@@ -67,7 +69,8 @@ export interface NodeFiles {
 }
 
 /** @param wanted what is absent has no setting. */
-export function nodeFiles(settings: string, { text, node, password, secret, authorities, own }: WantedNode): NodeFiles {
+export function nodeFiles(settings: string, wanted: WantedNode): NodeFiles {
+  const { text, node, password, secret, authorities, own, users = false } = wanted
   const passwordFile = besideSettings(settings, PASSWORD_NAME)
   const secretFile = besideSettings(settings, SECRET_NAME)
   const authoritiesFile = besideSettings(settings, AUTHORITIES_NAME)
@@ -78,6 +81,7 @@ export function nodeFiles(settings: string, { text, node, password, secret, auth
       ...(password !== undefined && { CLUSTER_PASSWORD_FILE: passwordFile }),
       ...(secret !== undefined && { CLUSTER_SECRET_FILE: secretFile }),
       ...(authorities !== undefined && { CLUSTER_CA_FILE: authoritiesFile }),
+      ...(users && { CLUSTER_USERS: 'Y' }),
       ...(own !== undefined && { CLUSTER_CERTIFICATE_FILE: own.certificateFile, CLUSTER_KEY_FILE: own.keyFile }),
     },
     files: [
@@ -117,6 +121,21 @@ export function tellFiles({ settings, files }: NodeFiles, isDry: boolean): reado
     ...files.map(({ path }) => `${write} ${path}`),
     ...Object.entries(settings).map(([name, value]) => `${set} ${name} ${value}`),
   ]
+}
+
+/**
+ * What there is to say of the users of the cluster (docs/CLUSTER.md).
+ * @param shares whether this node shares them. @param version of those that etcd has; 0: none.
+ */
+export function tellUsers(shares: boolean, version: number): readonly string[] {
+  if (shares)
+    return version > 0
+      ? [`its users are those of the cluster too (version ${version}), after those of its own access.conf`]
+      : ['then, to share the users of this node: ghostport user publish --all']
+  const how = '--users, or “CLUSTER_USERS Y;” in fwknopd.conf'
+  return version > 0
+    ? [`warning: the nodes of this cluster share their users, and this one does not have them. To have them: ${how}`]
+    : [`the nodes can share their users too: ${how}, at each`]
 }
 
 /** @returns SETUP_REFUSED where the host is in another cluster, or has files of one. */
