@@ -1,6 +1,7 @@
 /**
- * A node that opens what others have granted (FROM_CLUSTER). Each grant is taken once, durably; what is revoked is
- * never taken. Each answer is written back, for the node that granted it.
+ * A node that opens what others have granted (FROM_CLUSTER). Each grant is taken once, by a note in a file that is
+ * written before it opens, and is on the disk soon after; what is revoked is never taken, and that is on the disk at
+ * once. Each answer is written back, for the node that granted it.
  */
 import type { Grant } from '../../../access/grant.ts'
 import type { Policy } from '../../../access/policy.ts'
@@ -106,7 +107,8 @@ export class Gate {
   /** A knock here opened it, and other nodes are to open it too: what ends there ends here. */
   async openedHere(id: RecordId, grant: Grant, end: UnixSeconds): Promise<void> {
     const { taken, clock, log } = this.#parts
-    const unwritten = await taken.add([{ id, end, grant: encodeRecord(grant, 0) }], clock.now())
+    const { durable } = taken.note([{ id, end, grant: encodeRecord(grant, 0) }], clock.now())
+    const unwritten = await durable
     if (unwritten !== undefined)
       log.write('error', 'gate', {
         detail: `after a restart, a revocation elsewhere does not end it here: ${unwritten}`,
@@ -166,7 +168,7 @@ export class Gate {
   }
 
   async #open(group: readonly Extract<Item, { readonly grant: GrantRecord }>[]): Promise<void> {
-    const { taken, policy, ownAddresses, clusterCopyOld, clock, open } = this.#parts
+    const { taken, policy, ownAddresses, clusterCopyOld, clock, open, log } = this.#parts
     const now = clock.now()
     const here = { policy: policy(), ownAddresses, clusterCopyOld: clusterCopyOld?.() }
     const fresh = [...new Map(group.map((item) => [item.id, item])).values()].filter(({ id, grant }) =>
@@ -186,10 +188,16 @@ export class Gate {
         else this.#refused(id, record, verdict.failure)
       }
     if (allowed.length === 0) return
-    const unwritten = await taken.add(
+    const noted = taken.note(
       allowed.map(({ id, record, grant }) => ({ id, end: record.end, grant: encodeRecord(grant, 0) })),
       now,
     )
+    const unwritten = await noted.written
+    if (unwritten === undefined)
+      void noted.durable.then((why) => {
+        if (why !== undefined)
+          log.write('error', 'gate', { detail: `a power cut could make this host take a grant again: ${why}` })
+      })
     // Meanwhile it may have been revoked here.
     const wanted = allowed.filter(({ id }) => unwritten !== undefined || taken.get(id)?.grant !== undefined)
     const opened: readonly Result<Opened>[] =

@@ -40,6 +40,32 @@ describe('the grants that a node has taken', () => {
     assert.equal(open(path).get(id('a'))?.grant, undefined)
   })
 
+  it('are written before they are on the disk, and outlive a process that ends in between', async (t) => {
+    const path = fileFor(t)
+    const first = open(path)
+    const note = (name: string) => first.note([{ id: id(name), end: at(2000), grant: name }], at(1000))
+    const [a, b] = [note('a'), note('b')]
+    assert.ok(!first.isNew(id('b'), at(2000)))
+    assert.deepEqual([await a.written, await b.written], [undefined, undefined])
+    // As it is on the disk now, for whoever reads it.
+    assert.match(readFileSync(path, 'utf8'), /"a".*\n.*"b".*\n$/)
+    let isDurable = false
+    const durable = Promise.all([a.durable, b.durable]).then((both) => {
+      isDurable = true
+      return both
+    })
+    assert.equal(isDurable, false)
+    // A revocation waits for the disk, in order after them.
+    assert.equal(await first.add([{ id: id('a'), end: at(2000) }], at(1000)), undefined)
+    await first.close()
+    assert.equal(isDurable, true)
+    assert.deepEqual(await durable, [undefined, undefined])
+    const second = open(path)
+    t.after(() => second.close())
+    assert.equal(second.get(id('a'))?.grant, undefined)
+    assert.equal(second.get(id('b'))?.grant, 'b')
+  })
+
   it('are forgotten after their end, and taken no more if the clock goes back', async (t) => {
     const path = fileFor(t)
     const first = open(path)
@@ -92,6 +118,9 @@ describe('the grants that a node has taken', () => {
     rmSync(path)
     mkdirSync(path)
     assert.match(`${await taken.add([{ id: id('b'), end: at(2000) }], at(1000))}`, /taken/)
+    const noted = taken.note([{ id: id('b'), end: at(2000) }], at(1000))
+    assert.match(`${await noted.written}`, /taken/)
+    assert.match(`${await noted.durable}`, /taken/)
     rmSync(path, { recursive: true })
     writeFileSync(path, '{"id":"a","end":2000}\n{"id":"b","en', { mode: 0o600 })
     assert.equal(await taken.add([{ id: id('c'), end: at(2000) }], at(1000)), undefined)

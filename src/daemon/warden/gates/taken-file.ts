@@ -1,10 +1,11 @@
 /**
- * Which grants of the cluster this node has taken, or saw revoked, on the disk. Each is taken once: etcd can show an
+ * Which grants of the cluster this node has taken, or saw revoked, in a file. Each is taken once: etcd can show an
  * old record again, also after a restart, and it opens nothing.
  *
  * An entry goes some time after the end of its grant. The latest of these ends stays: a record that ended by then, and
  * has no entry, is never taken. So a clock that is set back makes no forgotten grant new.
  */
+import { writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { jsonLine } from '../../../bytes/text.ts'
 import { type RecordId, readId } from '../../../cluster-record/record-name.ts'
@@ -14,7 +15,7 @@ import { ok, type Result, refuse } from '../../../result.ts'
 import { systemReason } from '../../../system/errno.ts'
 import { prepareServerFile, readServerFile, replaceServerFile } from '../../../system/server-file.ts'
 import { systemPath } from '../../../system/system-path.ts'
-import { type UnixSeconds, unixSeconds } from '../../../units.ts'
+import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 
 const time = mapped(integer({ min: 0, max: MAX_TIME }), unixSeconds)
 const entry = record({ id: readId, end: time }, { grant: text({ max: 100_000 }) })
@@ -22,10 +23,18 @@ const watermark = record({ forgotten: time }, {})
 /** `grant`: what it opened here, as firewall/record.ts writes it. Absent: nothing. */
 export type Taken = Read<typeof entry>
 
+/** For each: why not, or undefined. */
+export interface Noted {
+  readonly written: Promise<string | undefined>
+  readonly durable: Promise<string | undefined>
+}
+
 /** Seconds after its end that an entry is kept: who revokes it later ends the connections that it let in. */
 const KEPT = 24 * 3600
 const MOST = 100_000
 const LARGEST = 64 * 1024 * 1024
+/** Until what is only written goes to the disk, together with what is written by then. */
+const SYNC_AFTER = milliseconds(250)
 /** What the file may grow to before it is written anew. */
 const MOST_BYTES = LARGEST / 2
 
@@ -41,6 +50,8 @@ export class TakenFile {
   /** Whether the file may end in the middle of a line. */
   #isTorn = false
   #adding: Promise<string | undefined> = Promise.resolve(undefined)
+  /** What is written goes to the disk soon. */
+  #syncing: { readonly done: Promise<string | undefined>; readonly now: () => void } | undefined
 
   private constructor(path: string, taken: Map<RecordId, Taken>, forgotten: UnixSeconds, most: number) {
     this.#most = most
@@ -85,8 +96,25 @@ export class TakenFile {
     return !this.#taken.has(id) && end > this.#forgotten
   }
 
-  /** Durable when this resolves. @returns why it could not be written: then nothing of it may be opened. */
+  /**
+   * Written when `written` resolves: it outlives this process, however that dies. Durable when `durable` does: it
+   * outlives a power cut. Neither rejects; each says why not. What is not written must not be opened.
+   *
+   * A door may open between the two. A power cut takes the kernel’s doors and connections with it. So a node that
+   * forgot the grant by it has nothing open, and may take the grant again: until the same end, and never if it was
+   * revoked.
+   */
+  note(entries: readonly Taken[], now: UnixSeconds): Noted {
+    const written = this.#take(entries, now, 'written')
+    return { written, durable: written.then((why) => why ?? this.#syncSoon()) }
+  }
+
+  /** For what must never be forgotten. Durable when this resolves. Never rejects. @returns why it is not. */
   add(entries: readonly Taken[], now: UnixSeconds): Promise<string | undefined> {
+    return this.#take(entries, now, 'durable')
+  }
+
+  #take(entries: readonly Taken[], now: UnixSeconds, how: 'written' | 'durable'): Promise<string | undefined> {
     const text = entries.map((entry) => `${jsonLine(entry)}\n`).join('')
     try {
       if (this.#taken.size + entries.length > this.#most || this.#bytes + text.length > MOST_BYTES) this.#makeRoom(now)
@@ -98,12 +126,12 @@ export class TakenFile {
     // At once: none of them is new from now on.
     for (const entry of entries) this.#taken.set(entry.id, entry)
     this.#bytes += text.length
-    this.#adding = this.#adding.then(() => this.#append(text, now))
+    this.#adding = this.#adding.then(() => this.#append(text, now, how))
     return this.#adding
   }
 
   /** One after the other. */
-  async #append(text: string, now: UnixSeconds): Promise<string | undefined> {
+  async #append(text: string, now: UnixSeconds, how: 'written' | 'durable'): Promise<string | undefined> {
     const made = this.#made
     try {
       if (this.#isTorn) {
@@ -118,8 +146,9 @@ export class TakenFile {
         return undefined
       }
       this.#file = file
-      await file.appendFile(text)
-      await file.datasync()
+      // Into the kernel's memory: it costs less than a thread that does it.
+      writeFileSync(file.fd, text)
+      if (how === 'durable') await file.datasync()
       return undefined
     } catch (error) {
       // It was written anew meanwhile, and has these too.
@@ -128,6 +157,37 @@ export class TakenFile {
       this.#isTorn = true
       return `${this.#path}: ${systemReason(error)}`
     }
+  }
+
+  /** @returns why what is written is not durable. */
+  #syncSoon(): Promise<string | undefined> {
+    this.#syncing ??= this.#startSyncing()
+    return this.#syncing.done
+  }
+
+  #startSyncing() {
+    let now = (): void => {}
+    const due = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SYNC_AFTER)
+      now = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    const done = due.then(async () => {
+      this.#syncing = undefined
+      const made = this.#made
+      try {
+        await this.#file?.datasync()
+        return undefined
+      } catch (error) {
+        // It was written anew meanwhile, durably.
+        if (this.#made !== made) return undefined
+        this.#isTorn = true
+        return `${this.#path}: ${systemReason(error)}`
+      }
+    })
+    return { done, now }
   }
 
   /** What has ended goes, from the oldest: the latest of these ends guards it (see above). */
@@ -139,6 +199,8 @@ export class TakenFile {
 
   async close(): Promise<void> {
     await this.#adding
+    this.#syncing?.now()
+    await this.#syncing?.done
     await this.#file?.close()
     this.#file = undefined
   }
