@@ -121,7 +121,7 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
     const status = etcd.etcdctl(['endpoint', 'status', '-w', 'json'])
     const revision = /"revision":([0-9]+)/.exec(status)?.[1] ?? ''
     etcd.etcdctl(['compact', revision])
-    etcd.etcdctl(['defrag'])
+    etcd.etcdctl(['defrag', '--cluster'])
     etcd.etcdctl(['alarm', 'disarm'])
     await usable()
     assert.equal(outcome(await knock()), 'granted')

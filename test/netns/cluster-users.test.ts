@@ -3,6 +3,7 @@
  * kernels; cut cables, a restored backup, records that somebody changed.
  */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
@@ -314,6 +315,36 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     did(node(0), 'publish', '--copy')
     await inSync()
     assert.equal((await usersOf(node(1))).version, version + 65)
+  })
+
+  it('go on while the nodes get another secret, one after the other; a change waits until the copy is published', async () => {
+    const eve = add(node(0), 'eve', '--open', 'tcp/22')
+    await inSync()
+    writeFileSync(lab.secretFile, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 })
+    node(0).daemon.reload()
+    await node(0).daemon.until(({ text }) => /CLUSTER_SECRET_FILE has another secret: restart/.test(`${text}`))
+    for (const [at, other] of [
+      [node(0), node(1)],
+      [node(1), node(0)],
+    ] as const) {
+      await at.daemon.restart()
+      await lab.usable()
+      const text = packet(eve)
+      const send = (to: ClusterNode) => to.daemon.verdictAfter(() => sendPacket(lab.client.host, to.address, text))
+      assert.equal(codeOf(await send(at)), 'granted')
+      assert.equal(codeOf(await send(other)), 'SPA_REPLAYED')
+    }
+    assert.match(refused(node(0), 'disable', 'eve'), /CLUSTER_USERS_WENT_BACK/)
+    assert.equal(member().etcdctl('del', '--prefix', 'ghostport/front/records/').status, 0)
+    did(node(1), 'publish', '--copy')
+    await inSync()
+    did(node(0), 'disable', 'eve')
+    await inSync()
+    assert.equal(codeOf(await knock(node(1), eve)), 'ACCESS_EXPIRED')
+    // Nothing of the old secret is left.
+    await node(0).daemon.restart()
+    await inSync()
+    assert.equal((await statusOf(node(0))).cluster?.records?.unreadable, 0)
   })
 
   it('2 000 users are listed and read again, and a change of one is small', async () => {

@@ -54,6 +54,8 @@ export class ClusterLab implements AsyncDisposable {
   readonly members: readonly EtcdMember[]
   readonly client: LabHost
   readonly nodes: readonly ClusterNode[]
+  /** Of all nodes. */
+  readonly secretFile: string
   readonly #switch: Host
 
   static async create(options: ClusterLabOptions = {}): Promise<ClusterLab> {
@@ -99,7 +101,7 @@ export class ClusterLab implements AsyncDisposable {
         })
         nodes.push({ ...plugged, name, daemon, ...(clock !== undefined && { clock }) })
       }
-      return new ClusterLab(net, hub, client, members, nodes)
+      return new ClusterLab(net, hub, client, members, nodes, secret)
     } catch (error) {
       await net.close()
       throw error
@@ -112,12 +114,14 @@ export class ClusterLab implements AsyncDisposable {
     client: LabHost,
     members: readonly EtcdMember[],
     nodes: readonly ClusterNode[],
+    secretFile: string,
   ) {
     this.net = net
     this.#switch = hub
     this.client = client
     this.members = members
     this.nodes = nodes
+    this.secretFile = secretFile
   }
 
   /** Nothing passes between these two groups, in either direction. */

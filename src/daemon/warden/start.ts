@@ -307,7 +307,7 @@ async function startCluster({ configuration, helpers, log, undo }: Start): Promi
   const { PastFile } = await import('./cluster-process/past-file.ts')
   const records = secret.value && (await openRecords(config, secret.value, log))
   const cluster = new Cluster({
-    ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log, records },
+    ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log, records, secret: secret.value },
     version: ownVersion(),
     past: new PastFile(clusterPastPath(server), log),
     spawn: () => (helpers === undefined ? spawnCluster(clusterAccount()) : clusterBySocket(helpers)),

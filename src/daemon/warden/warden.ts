@@ -28,7 +28,7 @@ import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
-import { readClusterSecrets } from './cluster-process/secrets.ts'
+import { readClusterSecret, readClusterSecrets } from './cluster-process/secrets.ts'
 import type { ClusterUsers } from './cluster-users/cluster-users.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import type { DeskParts } from './console/desk.ts'
@@ -303,8 +303,15 @@ export class Warden {
 
   /** The files of the cluster may have other contents. Their names are the same: else a restart is needed. */
   #renewCluster({ server }: Configuration): void {
-    const secrets = server.cluster && readClusterSecrets(server.cluster)
-    if (secrets?.ok) this.#parts.cluster?.renew(secrets.value)
+    const { cluster, log } = this.#parts
+    if (server.cluster === undefined || cluster === undefined) return
+    const secrets = readClusterSecrets(server.cluster)
+    if (secrets.ok) cluster.renew(secrets.value)
+    const secret = readClusterSecret(server.cluster)
+    if (secret.ok && !cluster.hasSecret(secret.value))
+      log.write('warning', 'notice', {
+        text: 'CLUSTER_SECRET_FILE has another secret: restart this server to use it (docs/CLUSTER.md, “Another secret”)',
+      })
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { monotonic } from '../../../clock.ts'
+import type { ClusterSecret } from '../../../cluster-record/seal.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { Log } from '../../../log.ts'
 import { formatHostPort } from '../../../packet/address.ts'
@@ -84,6 +85,8 @@ export interface ClusterParts {
   readonly past: PastFile
   /** Absent: this node shares used packets only. */
   readonly records?: Records | undefined
+  /** What these are sealed with. */
+  readonly secret?: ClusterSecret | undefined
   readonly spawn: () => SpawnedCluster
   readonly log: Log
 }
@@ -237,6 +240,12 @@ export class Cluster {
       ...this.#counts,
       ...(this.#parts.records !== undefined && { records: this.#parts.records.status() }),
     }
+  }
+
+  /** Whether records are sealed with it. */
+  hasSecret(secret: ClusterSecret | undefined): boolean {
+    const own = this.#parts.secret
+    return own === undefined || secret === undefined ? own === secret : own.key.equals(secret.key)
   }
 
   /** The files were read again, at a reload. Claims that are under way end by the old ones. */
