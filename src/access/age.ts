@@ -3,7 +3,7 @@
  * as in fwknop.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { Seconds, UnixSeconds } from '../units.ts'
+import { type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
 
 export function isTimely(timestamp: UnixSeconds, maxAge: Seconds | 'unlimited', now: UnixSeconds): boolean {
   return maxAge === 'unlimited' || Math.abs(now - timestamp) <= maxAge
@@ -26,4 +26,12 @@ export function checkAge(
 export function showTime(time: UnixSeconds): string {
   const date = new Date(time * 1000)
   return Number.isNaN(date.getTime()) ? `second ${time}` : date.toISOString().replace('.000Z', 'Z')
+}
+
+/** Later than every end that anybody means. */
+const NO_END = 9_000_000_000
+
+/** The same, of an end that may be no end: a cluster that somebody closed. @param until seconds since 1970. */
+export function showUntil(until: number): string {
+  return until > NO_END ? 'further notice' : showTime(unixSeconds(until))
 }

@@ -3,6 +3,7 @@
  * said so, under a lease that lives long enough, in a cluster that has forgotten nothing.
  */
 import { randomBytes } from 'node:crypto'
+import { showUntil } from '../access/age.ts'
 import type { NodeName } from '../config/server/cluster-settings.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { type Milliseconds, milliseconds, type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
@@ -177,6 +178,6 @@ export class Claims {
 }
 
 function closed(until: number): string {
-  const at = until > 9_000_000_000 ? 'further notice' : new Date(until * 1000).toISOString()
+  const at = showUntil(until)
   return `etcd has forgotten packets (a backup was restored?): none counts as new until ${at}`
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import type { Survey } from '../../etcd/survey-report.ts'
-import { type ClusterFacts, clusterChecks } from './checks.ts'
+import { clusterChecks } from './checks.ts'
+import type { ClusterFacts } from './cluster-check.ts'
 
 const NOW = 1_800_000_000
 const member = {

@@ -6,7 +6,7 @@ import { askControl } from '../../daemon/warden/control.ts'
 import type { Status } from '../../daemon/warden/status.ts'
 import { ok, type Result } from '../../result.ts'
 import { ownVersion } from '../../system/own-version.ts'
-import type { ClusterFacts } from './checks.ts'
+import type { ClusterFacts } from './cluster-check.ts'
 import { survey } from './errand.ts'
 import type { InCluster } from './host-settings.ts'
 

@@ -1,9 +1,10 @@
 /** `ghostport cluster status`: members, nodes, and what the server of this host says. */
+import { showUntil } from '../../access/age.ts'
 import type { Outcome } from '../command.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { inColumns } from '../user/list-users.ts'
-import type { ClusterFacts } from './checks.ts'
+import type { ClusterFacts } from './cluster-check.ts'
 import { clusterFacts } from './facts.ts'
 import { type InCluster, readInCluster } from './host-settings.ts'
 import { ago } from './judge-survey.ts'
@@ -47,9 +48,7 @@ function describe({ cluster }: InCluster, { survey, server }: ClusterFacts, styl
     ...('why' in login ? [line`  ${style.bad('no login')}: ${login.why}`] : []),
     ...(used === undefined ? [] : [`  ${used} used packets, revision ${revision ?? '?'}`]),
     ...(closedUntil !== undefined && closedUntil * 1000 > Date.now()
-      ? [
-          line`  ${style.bad('closed')} until ${new Date(Math.min(closedUntil, 9_000_000_000) * 1000).toISOString()}: a backup was restored`,
-        ]
+      ? [line`  ${style.bad('closed')} until ${showUntil(closedUntil)}: a backup was restored`]
       : []),
     '',
     style.bold('nodes'),
