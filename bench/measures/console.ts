@@ -170,7 +170,6 @@ async function serve(path: string, signal: AbortSignal): Promise<() => void> {
       reload: async () => ({}),
       record: async () => ok(undefined),
       firewall: { grants: async () => ok([]), open: async () => [] },
-      onExtended: () => {},
       rights: () => ['extend'],
       clock: { now: () => Math.floor(Date.now() / 1_000) as never },
       ownProgram: { options: [], file: '/nowhere' },

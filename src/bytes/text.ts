@@ -76,9 +76,12 @@ export function trimBlanks(text: string): string {
   return text.replace(/^[\t\v\f\r ]+|[\t\v\f\r ]+$/g, '')
 }
 
-/** The text as printable ASCII: each other character is a `?`. */
+/** The text as printable ASCII: quotation marks as it has them; each other character is a `?`. */
 export function asAscii(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?')
+  return text
+    .replace(/[‘’]/g, "'")
+    .replace(/[“”]/g, '"')
+    .replace(/[^\x20-\x7e]/g, '?')
 }
 
 /** Whether the whole text can be written as UTF-8. */

@@ -3,7 +3,6 @@
  * end in it. Read strictly: a record of another version counts as none.
  */
 
-import { randomBytes } from 'node:crypto'
 import { parseStanzaName } from '../access/stanza-name.ts'
 import { nodeName } from '../config/server/cluster-settings.ts'
 import {
@@ -89,13 +88,6 @@ export const readNodeRecord = record({ v: version, seen: time }, {})
 export function grantRecordId(digest: ReplayDigest): RecordId {
   const id = recordId(digest.replaceAll('+', '-').replaceAll('/', '_'))
   if (id === undefined) throw new Error('a digest is base64')
-  return id
-}
-
-/** The id of the record of a grant that goes on: it has no packet. */
-export function extensionId(): RecordId {
-  const id = recordId(randomBytes(32).toString('base64url'))
-  if (id === undefined) throw new Error('base64url has no other letters')
   return id
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { encodeText, jsonLine } from '../bytes/text.ts'
+import type { ClusterName } from '../config/server/cluster-settings.ts'
 import { copyText, seenIn } from './copy.ts'
 import { endedUsers } from './ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from './pages.ts'
@@ -133,16 +134,19 @@ describe('the pages of a cluster', () => {
   })
 })
 
+const CLUSTER = 'front' as ClusterName
+
 describe('the copy of a node', () => {
   it('says of which version it is', () => {
-    const text = copyText({ version: 12, id: id(3) }, [stanza('ada')])
-    assert.deepEqual(seenIn(text), { version: 12, id: id(3) })
-    assert.equal(seenIn('SOURCE ANY\n'), undefined)
+    const text = copyText(CLUSTER, { version: 12, id: id(3) }, [stanza('ada')])
+    assert.deepEqual(seenIn(CLUSTER, text), { version: 12, id: id(3) })
+    assert.equal(seenIn(CLUSTER, 'SOURCE ANY\n'), undefined)
+    assert.equal(seenIn('back' as ClusterName, text), undefined, 'of another cluster')
   })
 
   it('tells which users lose what they have', () => {
     const off = stanza('ada').replace('OPEN', '# ghostport: disabled. Before: no end\nACCESS_EXPIRE_EPOCH 1\nOPEN')
-    const text = (...stanzas: string[]) => copyText({ version: 1, id: id(1) }, stanzas)
+    const text = (...stanzas: string[]) => copyText(CLUSTER, { version: 1, id: id(1) }, stanzas)
     assert.deepEqual(endedUsers(text(stanza('ada'), stanza('bob')), text(off)), ['ada', 'bob'])
     assert.deepEqual(endedUsers(text(off), text(off, stanza('bob'))), [])
     assert.deepEqual(endedUsers(text(stanza('ada')), text(stanza('ada', 443))), [])

@@ -85,7 +85,10 @@ function packed(pages: readonly PageOfStanzas[]): Result<readonly PageOfStanzas[
     if (joins) all.pop()
     for (const stanzas of divided([...(joins ? last.stanzas : []), ...page.stanzas])) {
       if (sizeOf(stanzas) > MOST_OF_PAGE)
-        return refuse('CLUSTER_USERS_REFUSED', `a stanza of a cluster has at most ${MOST_OF_PAGE} bytes`)
+        return refuse(
+          'CLUSTER_USERS_REFUSED',
+          `the stanza ${stanzaKey(stanzas[0] ?? '') ?? ''} is too long: one of a cluster has at most ${MOST_OF_PAGE} bytes`,
+        )
       all.push({ stanzas })
     }
   }

@@ -65,14 +65,19 @@ export function judgeRoster(seen: Seen | undefined, roster: Pick<Roster, 'versio
   return roster.recent.includes(seen.id) ? 'newer' : 'forked'
 }
 
-/** @param id a fresh one. @param others rosters that it settles besides: those of a fork. */
+/**
+ * @param id a fresh one. @param others rosters that it settles besides: those of a fork. @param taken versions that
+ * cannot be given any more.
+ */
 export function nextRoster(
   before: Roster | undefined,
   made: Pick<Roster, 'id' | 'node' | 'at' | 'pages'>,
   others: readonly Roster[] = [],
+  taken: ReadonlySet<number> = new Set(),
 ): Roster {
   const known = before === undefined ? others : [before, ...others]
   const recent = known.flatMap((roster) => [roster.id, ...roster.recent])
-  const last = Math.max(0, ...known.map((roster) => roster.version))
-  return { ...made, version: last + 1, recent: [...new Set(recent)].slice(0, MOST_RECENT) }
+  let version = 1 + Math.max(0, ...known.map((roster) => roster.version))
+  while (taken.has(version)) version++
+  return { ...made, version, recent: [...new Set(recent)].slice(0, MOST_RECENT) }
 }

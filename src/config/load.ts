@@ -71,7 +71,10 @@ export function accessReading(
   return {
     ...(accessFolder !== undefined && { folder: accessFolder }),
     ...(cluster?.users !== undefined && {
-      cluster: { file: clusterCopyPath({ replay }), mayNat: cluster.users.may.includes('nat'), notices },
+      cluster: {
+        ...{ file: clusterCopyPath({ replay }), cluster: cluster.cluster, notices },
+        mayNat: cluster.users.may.includes('nat'),
+      },
     }),
     ...(dialect === 'fwknopd' && { forgiving: { workingFolder, notices } }),
   }

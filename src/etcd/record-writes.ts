@@ -50,7 +50,7 @@ export class RecordWrites {
 
   /**
    * Writes a record that stays, if there is none of this name. Never rejects. @returns why it may not be written. After
-   * an answer that was lost, `there is one already` may be said of this very record.
+   * an answer that was lost, `there is a record of this name already` may be said of this very record.
    */
   async create({ key, value }: Omit<RecordWrite, 'life'>, limit: Milliseconds): Promise<string | undefined> {
     const name = encoded(key)
@@ -61,7 +61,7 @@ export class RecordWrites {
     const answer = await this.#etcd.ask('/v3/kv/txn', body, limit)
     if (answer.kind !== 'answer') return answer.why
     const { succeeded } = (answer.value ?? {}) as { readonly succeeded?: unknown }
-    return succeeded === true ? undefined : 'there is one already'
+    return succeeded === true ? undefined : 'there is a record of this name already'
   }
 
   /** Never rejects. @returns why it may still be there. */

@@ -45,6 +45,8 @@ const PAGE = 200
 /** A list that is longer is not taken. */
 const MOST_KEYS = 50_000
 const LIST_LIMIT = milliseconds(5000)
+/** Until a member says that the watch has begun. */
+const BEGIN_LIMIT = milliseconds(5000)
 /** Before the next try, after one, two … in a row that brought nothing. */
 const PAUSES: readonly Milliseconds[] = [0, 100, 500, 2000].map(milliseconds)
 /** A watch that ends earlier brought nothing: one that ends at once would begin again without a pause, for ever. */
@@ -151,10 +153,15 @@ export class PrefixWatch {
     let wrong: string | undefined
     /** By an answer of the same kind: a change may be told before an answer that does not know it yet. */
     let seen = since
-    const onValue = (value: unknown): void => {
-      wrong ??= this.#take(value, since)
+    const endFor = (why: string | undefined): void => {
+      wrong ??= why
       if (wrong !== undefined) own.abort()
     }
+    const onValue = (value: unknown): void => endFor(wrong ?? this.#take(value, since))
+    // Such as one behind a proxy that holds answers back until they are complete.
+    const timer = setTimeout(() => {
+      if (!this.#following) endFor(`no watch begins within ${BEGIN_LIMIT} ms`)
+    }, BEGIN_LIMIT)
     const why = await etcd.follow(
       '/v3/watch',
       {
@@ -174,6 +181,7 @@ export class PrefixWatch {
         },
       },
     )
+    clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
     return wrong ?? why
   }

@@ -47,6 +47,15 @@ describe('stanzas of a cluster', () => {
     assert.match(said, /stanza Ada of the cluster is left out at this node: .*access\.conf:2 has the same NAME/)
   })
 
+  it('of another cluster do not count', () => {
+    const head = (name: string): string =>
+      `# ghostport: the stanzas of the cluster ${name}, version 3 abcdefghijklmnop\n`
+    assert.deepEqual(loaded(stanza('owner'), `${head('front')}${stanza('ada')}`).names, ['owner', 'ada of the cluster'])
+    const { names, said } = loaded(stanza('owner'), `${head('front.2')}${stanza('ada')}`)
+    assert.deepEqual(names, ['owner'])
+    assert.match(said, /is the copy of the cluster front\.2, and this host is in front/)
+  })
+
   it('are not needed: a node starts without a copy, and without any stanza', () => {
     assert.deepEqual(loaded(stanza('owner'), undefined).names, ['owner'])
     const { names, said } = loaded('', undefined)

@@ -9,6 +9,7 @@ import { type Failure, ok, type Refused, type Result, refuse } from '../../resul
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
+import type { ClusterName } from '../server/cluster-settings.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { stanzaSettingNames } from './access-setting-names.ts'
 
@@ -16,10 +17,22 @@ import { stanzaSettingNames } from './access-setting-names.ts'
 export interface ClusterReading {
   /** This node's copy of them. */
   readonly file: string
+  /** The name of the cluster. */
+  readonly cluster: ClusterName
   /** CLUSTER_USERS_MAY nat. */
   readonly mayNat: boolean
   /** Gets what keeps the file from being read. */
   readonly notices: Notice[]
+}
+
+/** How a copy begins; the name of its cluster follows. */
+export const COPY_HEAD = '# ghostport: the stanzas of the cluster '
+
+/** @returns the name of the cluster that a copy is of; undefined if it does not say it. */
+export function clusterOfCopy(text: string): string | undefined {
+  return text.startsWith(COPY_HEAD)
+    ? /^[A-Za-z0-9._-]{1,63}(?=, version )/.exec(text.slice(COPY_HEAD.length))?.[0]
+    : undefined
 }
 
 /** The lines of one stanza of the cluster; the first is its SOURCE. */
@@ -39,13 +52,19 @@ const COMMANDS = /^(?:CMD_|ENABLE_CMD_)/
  * @returns a block for each stanza of the copy. Where there is no copy yet, none.
  */
 export function clusterBlocks(
-  { file, mayNat, notices }: ClusterReading,
+  { file, cluster, mayNat, notices }: ClusterReading,
   files: ConfigFiles,
   own: readonly { readonly lines: readonly SettingLine[] }[],
 ): readonly ClusterBlock[] {
   const text = files.read(file)
   if (!text.ok) {
     const detail = `no stanza of the cluster is known here (${text.failure.detail})`
+    notices.push({ level: 'warning', text: `CLUSTER_USERS: ${detail}` })
+    return []
+  }
+  const other = clusterOfCopy(text.value)
+  if (other !== undefined && other !== cluster) {
+    const detail = `${file} is the copy of the cluster ${other}, and this host is in ${cluster}: its stanzas do not count`
     notices.push({ level: 'warning', text: `CLUSTER_USERS: ${detail}` })
     return []
   }

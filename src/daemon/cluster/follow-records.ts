@@ -3,7 +3,14 @@
  * form and size.
  */
 import { asAscii } from '../../bytes/text.ts'
-import { parseRecordName, RECORD_KINDS, readSealed, recordsPrefix } from '../../cluster-record/record-name.ts'
+import {
+  parseRecordName,
+  RECORD_KINDS,
+  readSealed,
+  recordsPrefix,
+  SEAL_BYTES,
+  type SealedRecord,
+} from '../../cluster-record/record-name.ts'
 import type { ClusterName } from '../../config/server/cluster-settings.ts'
 import type { Etcd } from '../../etcd/etcd.ts'
 import { type KeyChange, PrefixWatch } from '../../etcd/watch.ts'
@@ -15,8 +22,16 @@ import {
   type RecordsState,
 } from '../link/cluster-protocol.ts'
 
-/** Goes on until the process ends. */
-export function followRecords(etcd: Etcd, cluster: ClusterName, send: (message: FromCluster) => void): void {
+/** What has the name of a roster, and not the form of a record: nobody can open it, and its version is taken. */
+const NO_RECORD = Buffer.alloc(SEAL_BYTES).toString('base64') as SealedRecord
+
+/** @param signal ends it; absent: it goes on until the process ends. */
+export function followRecords(
+  etcd: Etcd,
+  cluster: ClusterName,
+  send: (message: FromCluster) => void,
+  signal: AbortSignal = new AbortController().signal,
+): void {
   const state = (state: Exclude<RecordsState['state'], 'cut'>): void => send({ type: 'records', state })
   const watch = new PrefixWatch({
     ...{ etcd, prefix: recordsPrefix(cluster), sections: RECORD_KINDS.map((kind) => `${kind}/`) },
@@ -30,7 +45,7 @@ export function followRecords(etcd: Etcd, cluster: ClusterName, send: (message: 
       },
     },
   })
-  void watch.run(new AbortController().signal)
+  void watch.run(signal)
 }
 
 /** What is no record is passed over. */
@@ -39,7 +54,8 @@ function changeOf({ key, value }: KeyChange): readonly RecordChange[] {
   if (name === undefined) return []
   if (value === undefined) return [name]
   const sealed = readSealed(value)
-  return sealed === undefined ? [] : [{ ...name, sealed }]
+  if (sealed !== undefined) return [{ ...name, sealed }]
+  return name.kind === 'users' && name.id.startsWith('roster/') ? [{ ...name, sealed: NO_RECORD }] : []
 }
 
 function inMessages(changes: readonly RecordChange[]): readonly (readonly RecordChange[])[] {

@@ -309,7 +309,7 @@ async function startCluster({ configuration, helpers, log, undo }: Start): Promi
   const cluster = new Cluster({
     ...{ config, secrets: secrets.value, life: lifeOfClaim(policy.maxAge), log, records, secret: secret.value },
     version: ownVersion(),
-    past: new PastFile(clusterPastPath(server), log),
+    past: new PastFile(clusterPastPath(server), config.cluster, log),
     spawn: () => (helpers === undefined ? spawnCluster(clusterAccount()) : clusterBySocket(helpers)),
   })
   undo.add(() => cluster.stop())
@@ -344,13 +344,13 @@ async function openClusterUsers(
   { configuration: { server }, log, undo }: Start,
   cluster: Cluster | undefined,
 ): Promise<ClusterUsers | undefined> {
-  const config = server.cluster?.users
+  const own = server.cluster
   const records = cluster?.records
-  if (config === undefined || records === undefined) return undefined
+  if (own?.users === undefined || records === undefined) return undefined
   const { ClusterUsers } = await import('./cluster-users/cluster-users.ts')
   const { CopyFile } = await import('./cluster-users/copy-file.ts')
-  const copy = new CopyFile(clusterCopyPath(server), clusterCopyStatePath(server))
-  const users = new ClusterUsers({ records, copy, node: server.cluster?.node ?? '', copyAge: config.copyAge, log })
+  const copy = new CopyFile(own.cluster, clusterCopyPath(server), clusterCopyStatePath(server))
+  const users = new ClusterUsers({ records, copy, node: own.node, copyAge: own.users.copyAge, log })
   undo.add(() => users.close())
   return users
 }

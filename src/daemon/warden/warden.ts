@@ -458,7 +458,6 @@ export class Warden {
       reload: (by) => this.reloadAnswer({ uid }, by),
       record: (event) => this.#audit.record(event),
       firewall: { grants: () => firewall.grants(), open: (grants) => this.#revocation.doors.open(grants) },
-      onExtended: (grant) => this.#gates?.extended(grant),
       stanzas: () => configurations.active.policy.stanzas,
       source: configurations.source,
       rights: () => configurations.active.server.consoleAccess?.rights ?? [],

@@ -77,7 +77,7 @@ function start(t: TestContext) {
     timeout: milliseconds(150),
   } as unknown as ClusterConfig
   const cluster = new Cluster({
-    ...{ config, secrets: {}, life: seconds(840), log, past: new PastFile(join(folder, 'past'), log) },
+    ...{ config, secrets: {}, life: seconds(840), log, past: new PastFile(join(folder, 'past'), config.cluster, log) },
     spawn: () => {
       const puppet = new Puppet()
       puppets.push(puppet)

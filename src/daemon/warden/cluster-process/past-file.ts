@@ -3,6 +3,8 @@
  * server, an etcd that knows less is noticed: somebody has restored a backup, and used packets could be new again.
  */
 import { jsonLine } from '../../../bytes/text.ts'
+import type { ClusterName } from '../../../config/server/cluster-settings.ts'
+import { record, text } from '../../../json-reader.ts'
 import type { Log } from '../../../log.ts'
 import { fileReason } from '../../../system/errno.ts'
 import { prepareServerFile, readServerFile, replaceServerFile } from '../../../system/server-file.ts'
@@ -16,17 +18,26 @@ const MOST_BYTES = 1000
 export class PastFile {
   #known: ClusterPast | undefined
   readonly #path: string
+  readonly #name: ClusterName
   readonly #log: Log
   #timer: NodeJS.Timeout | undefined
 
-  /** Reads the file. If it cannot be used, that is logged, and nothing is known. */
-  constructor(path: string, log: Log) {
+  /**
+   * Reads the file. If it cannot be used, that is logged, and nothing is known.
+   * @param name of the cluster. What is known of another one says nothing about this one: else a host that goes from
+   * one to another would close it for all of its nodes.
+   */
+  constructor(path: string, name: ClusterName, log: Log) {
     this.#path = path
+    this.#name = name
     this.#log = log
     const read = readServerFile(path, MOST_BYTES)
     if (!read.ok) this.#complain(read.failure.detail)
-    else if (read.value !== undefined) this.#known = parsePast(read.value)
-    if (read.ok && read.value !== undefined && this.#known === undefined) this.#complain('it is damaged')
+    else if (read.value !== undefined) {
+      const kept = parsePast(read.value)
+      if (kept === undefined) this.#complain('it is damaged')
+      else if (kept.name === name || kept.name === undefined) this.#known = kept.past
+    }
   }
 
   get known(): ClusterPast | undefined {
@@ -48,7 +59,7 @@ export class PastFile {
     try {
       const exposed = prepareServerFile(this.#path)
       if (exposed !== undefined) this.#complain(exposed.detail)
-      else replaceServerFile(this.#path, `${jsonLine(this.#known)}\n`, 0o600)
+      else replaceServerFile(this.#path, `${jsonLine({ name: this.#name, past: this.#known })}\n`, 0o600)
     } catch (error) {
       this.#complain(fileReason(error))
     }
@@ -61,9 +72,14 @@ export class PastFile {
   }
 }
 
-function parsePast(text: string): ClusterPast | undefined {
+const readKept = record({ name: text({ max: 63 }), past: parseClusterPast }, {})
+
+/** Earlier versions wrote no name. */
+function parsePast(kept: string): { readonly name?: string; readonly past: ClusterPast } | undefined {
   try {
-    return parseClusterPast(JSON.parse(text))
+    const value: unknown = JSON.parse(kept)
+    const past = parseClusterPast(value)
+    return past === undefined ? readKept(value) : { past }
   } catch {
     return undefined
   }

@@ -51,6 +51,7 @@ type Write = Extract<ToCluster, { type: 'put' | 'remove' }>
 
 /** Names that are remembered, to tell what a list lacks. */
 const MOST_KNOWN = 100_000
+const MOST_CLOSED = 10_000
 const MOST_WRITES = 20_000
 /** For the way between the two processes. */
 const GRACE = milliseconds(250)
@@ -60,6 +61,8 @@ export class Records {
   readonly #parts: RecordsParts
   readonly #listeners = new Map<RecordKind, RecordListener[]>()
   readonly #known = new Map<string, RecordName>()
+  /** Those that are there, and cannot be opened. */
+  readonly #closed = new Map<string, RecordName>()
   /** The names of the list that is under way. */
   #listed: Set<string> | undefined
   readonly #writes = new Map<number, (why: string | undefined) => void>()
@@ -74,6 +77,11 @@ export class Records {
   constructor(parts: RecordsParts) {
     this.#parts = parts
     this.#state = { following: false, since: new Date(), why: 'they were not listed yet' }
+  }
+
+  /** @returns the ids of records of this kind that are there, and that this node cannot open. Not all, if many. */
+  unreadable(kind: RecordKind): readonly RecordId[] {
+    return [...this.#closed.values()].flatMap((name) => (name.kind === kind ? [name.id] : []))
   }
 
   /** Before the cluster process starts: what it tells is not told again. */
@@ -153,6 +161,7 @@ export class Records {
     switch (message.state) {
       case 'listing':
         this.#listed = new Set()
+        this.#closed.clear()
         return
       case 'listed':
         this.#endList()
@@ -183,6 +192,7 @@ export class Records {
   #change(change: RecordChange): void {
     const name = { kind: change.kind, id: change.id }
     const key = `${name.kind}/${name.id}`
+    this.#closed.delete(key)
     if (!('sealed' in change)) {
       this.#removed(key, name)
       return
@@ -190,6 +200,7 @@ export class Records {
     const opened = this.#parts.sealer.open(name, change.sealed)
     const value = opened === undefined ? undefined : fromJson(opened)
     if (value === undefined) {
+      if (this.#closed.size < MOST_CLOSED) this.#closed.set(key, name)
       this.#complain()
       return
     }

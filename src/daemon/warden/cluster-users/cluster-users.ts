@@ -4,6 +4,7 @@
  * also after a restart. How old the copy may be is bounded: after that, stanzas of the cluster grant nothing.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { StanzaName } from '../../../access/stanza-name.ts'
 import { monotonic } from '../../../clock.ts'
 import { type RecordName, recordId } from '../../../cluster-record/record-name.ts'
@@ -13,7 +14,8 @@ import { judgeRoster, MOST_RECENT, nextRoster, type Roster, type Seen } from '..
 import { stanzaTexts } from '../../../config/access/cluster-blocks.ts'
 import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
-import { milliseconds, type Seconds } from '../../../units.ts'
+import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
+import { BoundedLines } from '../cluster-process/limits.ts'
 import type { Records } from '../cluster-process/records.ts'
 import type { CopyFile } from './copy-file.ts'
 import { UsersView } from './view.ts'
@@ -22,21 +24,25 @@ const TICK = milliseconds(1000)
 /** A crash of the host may lose what was learned in this time: the copy then looks older than it is. */
 const KEEP_EVERY = milliseconds(60_000)
 /** Until the change that this node made is told by etcd. */
-const TAKEN_WITHIN = milliseconds(10_000)
+const TAKEN_WITHIN = milliseconds(15_000)
 /** The same, where etcd did not say that it was made. */
 const TOLD_WITHIN = milliseconds(2000)
-const ATTEMPTS = 5
+const ATTEMPTS = 8
+/** Before the next one: random, so that two nodes that change users do not meet again. */
+const MOST_PAUSE = milliseconds(250)
 /** Pages that no roster names for so long belong to a change that was not finished. */
 const UNFINISHED = milliseconds(600_000)
 
 export interface ClusterUsersParts {
-  readonly records: Pick<Records, 'on' | 'put' | 'create' | 'remove' | 'status'>
+  readonly records: Pick<Records, 'on' | 'put' | 'create' | 'remove' | 'status' | 'unreadable'>
   readonly copy: CopyFile
   /** The name of this node. */
   readonly node: string
   /** CLUSTER_COPY_AGE */
   readonly copyAge: Seconds
   readonly log: Log
+  /** Until a copy that could not be written, or is not in force, is tried again. Absent: a minute. */
+  readonly again?: Milliseconds
 }
 
 /** Puts a new copy into force. @param ended users whose grants end. @returns why it is not in force. */
@@ -75,6 +81,8 @@ export class ClusterUsers {
   /** What is in force here, as etcd has it. */
   #current: Roster | undefined
   #listed = false
+  /** Monotonic: when all that etcd has was last told. */
+  #listedAt: number | undefined
   /** Why what etcd shows is not taken. */
   #problem: EditFailure | undefined
   /** Why the copy is not in force. */
@@ -83,8 +91,13 @@ export class ClusterUsers {
   #freshAt: number | undefined
   #keptAt: number
   #wasOutdated = false
+  readonly #lines = new BoundedLines(monotonic())
   #apply: ApplyCopy | undefined
   #ended = new Set<StanzaName>()
+  /** Those of the copy that is being put into force. */
+  #ending: readonly StanzaName[] = []
+  /** Whether the file of the state names some. */
+  #isEndNoted = false
   #applying: Promise<void> | undefined
   #isDue = false
   readonly #waiting = new Set<(taken: Roster) => void>()
@@ -101,7 +114,11 @@ export class ClusterUsers {
       this.#seen = kept.value.seen
       this.#text = kept.value.text
       this.#stanzas = stanzaTexts(this.#text).length
-      const syncedAt = copy.syncedAt()
+      const { syncedAt, ended = [] } = copy.state()
+      // The server ended before it could put the copy into force.
+      this.#ended = new Set(ended)
+      this.#isDue = ended.length > 0
+      this.#isEndNoted = this.#isDue
       if (syncedAt > 0) this.#freshAt = this.#keptAt - Math.max(0, Date.now() - syncedAt * 1000)
     }
     records.on('users', {
@@ -114,6 +131,7 @@ export class ClusterUsers {
       },
       onListed: () => {
         this.#listed = true
+        this.#listedAt = monotonic()
         this.#consider()
       },
       onFollowing: () => this.#tick(),
@@ -137,8 +155,8 @@ export class ClusterUsers {
     if (this.#seen === undefined) return 'this node does not know of which version its users of the cluster are'
     if (!this.#isOutdated()) return undefined
     const age = this.#age()
-    const ago = age === undefined ? 'a time that is not known' : showAge(age)
-    return `this node last had the newest users of the cluster ${ago} ago, and CLUSTER_COPY_AGE is ${this.#parts.copyAge} s`
+    if (age === undefined) return 'it is not known when this node last had the newest users of the cluster'
+    return `this node last had the newest users of the cluster ${showAge(age)} ago, and CLUSTER_COPY_AGE is ${this.#parts.copyAge} s`
   }
 
   /** @param usable how many of the stanzas this node uses. */
@@ -174,6 +192,7 @@ export class ClusterUsers {
 
   async #edit(changes: readonly StanzaChange[]): Promise<Result<{ readonly version: number }, EditFailure>> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (this.#problem?.code === 'CLUSTER_USERS_WENT_BACK') return { ok: false, failure: this.#problem }
       const why = this.#whyNotInSync()
       if (why !== undefined) return this.#cannot(why)
       const { top } = this.#view
@@ -183,6 +202,7 @@ export class ClusterUsers {
       if (!changed.ok) return changed
       const made = await this.#publish(changed.value, top, [])
       if (made !== 'again') return made
+      await delay(Math.random() * MOST_PAUSE * (attempt + 1))
     }
     return this.#cannot('other nodes change its users all the time: try again')
   }
@@ -194,7 +214,8 @@ export class ClusterUsers {
     if (why !== undefined) return this.#cannot(why)
     const pages = onPages(stanzaTexts(this.#text).map(({ text }) => text))
     if (!pages.ok) return pages
-    // So far above it that it is newer also for nodes that were away, and have a version in between.
+    // So far above it that it is newer for each node that has this version or an earlier one, of whatever ids. A node
+    // with a later one knows of a change that this copy lacks, and does not take it.
     const own: Roster = { ...seen, version: seen.version + MOST_RECENT, node: '', at: 0, pages: [], recent: [] }
     const made = await this.#publish(pages.value, own, this.#view.rosters)
     return made === 'again' ? this.#cannot('another node was first: look at “ghostport status”') : made
@@ -207,20 +228,25 @@ export class ClusterUsers {
     others: readonly Roster[],
   ): Promise<Result<{ readonly version: number }, EditFailure> | 'again'> {
     const { records, node } = this.#parts
-    const written: string[] = []
-    const lost: string[] = []
-    await Promise.all(
-      pages.map(async ({ id, stanzas }, i) => {
-        const own = id ?? randomId()
-        written[i] = own
-        const why = id === undefined ? await records.put(nameOf(`page/${own}`), { stanzas }) : undefined
-        if (why !== undefined) lost.push(why)
-      }),
-    )
-    if (lost[0] !== undefined) return this.#cannot(lost[0])
+    const written = pages.map(({ id }) => id ?? randomId())
     const made = { id: randomId(), node, at: Math.floor(Date.now() / 1000), pages: written }
-    const roster = nextRoster(before, made, others)
+    const roster = nextRoster(before, made, others, this.#closedVersions())
+    // From now on: that of another node may come into force while the pages are written.
     const taken = this.#nextTaken(roster.version)
+    /** No roster names them, and none will. */
+    const drop = (): void => {
+      for (const [i, { id }] of pages.entries()) if (id === undefined) void records.remove(nameOf(`page/${written[i]}`))
+    }
+    const lost = await Promise.all(
+      pages.map(async ({ id, stanzas }, i) =>
+        id === undefined ? await records.put(nameOf(`page/${written[i]}`), { stanzas }) : undefined,
+      ),
+    )
+    const unwritten = lost.find((why) => why !== undefined)
+    if (unwritten !== undefined) {
+      drop()
+      return this.#cannot(unwritten)
+    }
     const why = await records.create(nameOf(`roster/${roster.version}`), roster)
     const told = await (why === undefined ? taken : Promise.race([taken, soon()]))
     if (told?.id === roster.id || told?.recent.includes(roster.id)) {
@@ -229,8 +255,17 @@ export class ClusterUsers {
         ? ok({ version: roster.version })
         : this.#cannot(`all nodes have the change, but it is not in force at this one: ${this.#refused}`)
     }
-    if (told !== undefined) return 'again'
+    if (told !== undefined) {
+      drop()
+      return 'again'
+    }
     return this.#cannot(why ?? 'etcd did not show the change in time: “ghostport user list” tells whether it was made')
+  }
+
+  /** Versions that somebody with another secret has given. */
+  #closedVersions(): ReadonlySet<number> {
+    const ids = this.#parts.records.unreadable('users')
+    return new Set(ids.flatMap((id) => (/^roster\/[0-9]{1,15}$/.test(id) ? [Number(id.slice('roster/'.length))] : [])))
   }
 
   /** @returns the next roster from this version on that comes into force here; undefined after some time. */
@@ -261,12 +296,14 @@ export class ClusterUsers {
   #consider(): void {
     const { top } = this.#view
     if (top === undefined) {
-      this.#cannotTake(this.#seen && 'it has no users any more')
+      if (this.#seen === undefined && this.#closedVersions().size > 0) this.#cannotOpen()
+      else this.#cannotTake(this.#seen && 'it has no users any more')
       return
     }
     switch (judgeRoster(this.#seen, top)) {
       case 'same':
         this.#current = top
+        if (this.#refused === undefined) this.#isFreshAt(this.#listedAt)
         this.#cannotTake(undefined)
         return
       case 'newer':
@@ -291,7 +328,27 @@ export class ClusterUsers {
     const detail = `this node has version ${this.#seen?.version} of the users of the cluster, and etcd was put back: ${shown}`
     if (this.#problem?.detail === detail) return
     this.#problem = refuse('CLUSTER_USERS_WENT_BACK', detail, { suggestion: 'ghostport user publish --copy' }).failure
-    this.#parts.log.write('error', 'cluster users', { code: this.#problem.code, detail })
+    this.#tellProblem(this.#problem)
+  }
+
+  /** A change here would begin other users beside those of the other nodes. */
+  #cannotOpen(): void {
+    const detail =
+      'etcd has users of this cluster that cannot be opened here: this node has another CLUSTER_SECRET_FILE than those who ' +
+      'wrote them. Where nobody needs them any more: etcdctl del --prefix ghostport/NAME/records/users/'
+    if (this.#problem?.detail === detail) return
+    this.#problem = refuse('CLUSTER_USERS_REFUSED', detail).failure
+    this.#tellProblem(this.#problem)
+  }
+
+  /** Whoever carries the records may show another state each time. */
+  #tellProblem({ code, detail }: EditFailure): void {
+    const more = this.#lines.next(monotonic())
+    if (more !== undefined) this.#parts.log.write('error', 'cluster users', { code, detail, ...more })
+  }
+
+  #isFreshAt(at: number | undefined): void {
+    if (at !== undefined) this.#freshAt = Math.max(at, this.#freshAt ?? at)
   }
 
   #take(roster: Roster): void {
@@ -304,14 +361,17 @@ export class ClusterUsers {
     const { copy, log } = this.#parts
     const stanzas = pages.flatMap((page) => page.stanzas)
     const seen = { version: roster.version, id: roster.id }
-    const written = copy.write(seen, stanzas)
+    const text = copy.text(seen, stanzas)
+    const ended = endedUsers(this.#text, text)
+    // First: after a crash, the copy does not tell who was in it before.
+    const noted = ended.length === 0 ? ok(undefined) : this.#note(ended)
+    const written = noted.ok ? copy.write(text) : noted
     if (!written.ok) {
       this.#problem = refuse('CLUSTER_USERS_REFUSED', written.failure.detail).failure
       log.write('error', 'cluster users', { code: written.failure.code, detail: written.failure.detail })
       return
     }
-    const text = written.value
-    for (const name of endedUsers(this.#text, text)) this.#ended.add(name)
+    for (const name of ended) this.#ended.add(name)
     this.#text = text
     this.#stanzas = stanzas.length
     this.#seen = seen
@@ -331,30 +391,38 @@ export class ClusterUsers {
   }
 
   async #applyAll(): Promise<void> {
-    while (this.#isDue && this.#apply !== undefined && this.#current !== undefined) {
-      const roster = this.#current
+    while (this.#isDue && this.#apply !== undefined) {
+      const roster = this.#current ?? this.#kept()
+      if (roster === undefined) return
       const ended = [...this.#ended]
       // Others may be added meanwhile, by a newer roster: these are for the next turn.
       this.#ended.clear()
+      this.#ending = ended
       this.#isDue = false
       this.#refused = await this.#apply(roster, ended)
-      if (this.#refused === undefined) this.#tick()
-      else for (const name of ended) this.#ended.add(name)
+      this.#ending = []
+      if (this.#refused === undefined) {
+        if (this.#isEndNoted && this.#ended.size === 0) this.#keep()
+        // Told by the list, before each change is told.
+        if (this.#problem === undefined) this.#isFreshAt(this.#listedAt)
+        this.#tick()
+      } else for (const name of ended) this.#ended.add(name)
       for (const taken of this.#waiting) taken(roster)
     }
   }
 
   #tick(): void {
     const now = monotonic()
+    const isDue = now - this.#keptAt > (this.#parts.again ?? KEEP_EVERY)
     if (this.#whyNotInSync() === undefined) {
       this.#freshAt = now
       if (now - this.#keptAt > KEEP_EVERY) this.#keep()
-    } else if (this.#refused !== undefined && now - this.#keptAt > KEEP_EVERY) {
+    } else if (this.#refused !== undefined && isDue) {
       // An administrator may have mended this node’s own files.
       this.#keptAt = now
       this.#isDue = true
       void this.#applyNow()
-    } else if (this.#problem?.code === 'CLUSTER_USERS_REFUSED' && this.#listed && now - this.#keptAt > KEEP_EVERY) {
+    } else if (this.#problem?.code === 'CLUSTER_USERS_REFUSED' && this.#listed && isDue) {
       // The disk may have room again, and nobody tells the roster a second time.
       this.#keptAt = now
       this.#consider()
@@ -373,12 +441,27 @@ export class ClusterUsers {
   }
 
   #keep(): void {
-    if (this.#freshAt === undefined) return
+    if (this.#freshAt === undefined && !this.#isEndNoted) return
     this.#keptAt = monotonic()
-    const syncedAt = Math.floor((Date.now() - (this.#keptAt - this.#freshAt)) / 1000)
-    const kept = this.#parts.copy.keepSyncedAt(Math.max(0, syncedAt))
+    const kept = this.#note([])
     if (!kept.ok)
       this.#parts.log.write('warning', 'cluster users', { code: kept.failure.code, detail: kept.failure.detail })
+  }
+
+  /** @param more users that end with the copy that is about to be written. */
+  #note(more: readonly StanzaName[]): Result<void> {
+    const now = monotonic()
+    const at = this.#freshAt === undefined ? 0 : Math.floor((Date.now() - (now - this.#freshAt)) / 1000)
+    const ended = [...new Set([...this.#ending, ...this.#ended, ...more])]
+    const syncedAt = Math.max(0, at)
+    const kept = this.#parts.copy.keepState({ syncedAt, ...(ended.length > 0 && { ended }) })
+    if (kept.ok) this.#isEndNoted = ended.length > 0
+    return kept
+  }
+
+  /** What this node has, before etcd shows anything. */
+  #kept(): Roster | undefined {
+    return this.#seen && { ...this.#seen, node: this.#parts.node, at: 0, pages: [], recent: [] }
   }
 
   #age(): number | undefined {
@@ -402,7 +485,6 @@ export class ClusterUsers {
   }
 
   #cannot(why: string): Result<never, EditFailure> {
-    if (this.#problem?.code === 'CLUSTER_USERS_WENT_BACK') return { ok: false, failure: this.#problem }
     return refuse('CLUSTER_USERS_REFUSED', `users of the cluster cannot be changed now: ${why}`)
   }
 }

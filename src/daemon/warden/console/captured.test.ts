@@ -49,7 +49,6 @@ function desk(parts: Partial<DeskParts>): Desk {
     revoke: async () => ({}),
     reload: async () => ({}),
     firewall: { grants: async () => ok([]), open: async () => [] },
-    onExtended: () => {},
     stanzas: () => [],
     record: async () => ok(undefined),
     commands: COMMANDS,

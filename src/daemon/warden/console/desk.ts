@@ -3,7 +3,6 @@
  * allow. Each change has a line in the audit log, with who asked: what gives somebody something is recorded before.
  */
 
-import type { Grant } from '../../../access/grant.ts'
 import type { Stanza } from '../../../access/stanza.ts'
 import type { AuditActor, AuditEvent } from '../../../audit-log/entry.ts'
 import type { Clock } from '../../../clock.ts'
@@ -40,8 +39,6 @@ export interface DeskParts {
   readonly revoke: (word: string, actor: AuditActor) => Promise<{ readonly failure: Failure } | object>
   readonly reload: (actor: AuditActor) => Promise<unknown>
   readonly firewall: Pick<Firewall, 'grants' | 'open'>
-  /** A grant goes on for longer: other nodes of the cluster may have it too. */
-  readonly onExtended: (grant: Grant) => void
   readonly stanzas: () => readonly Stanza[]
   readonly record: (event: AuditEvent) => Promise<Result<unknown, Failure>>
   readonly commands: OwnCommands
@@ -182,9 +179,9 @@ export class Desk {
     const recorded = await record({ by, did: 'extend', to, before, after: [`${seconds} s left`] })
     if (!recorded.ok) return recorded
     const [opened] = await firewall.open([longer.value])
-    if (!opened?.ok) return opened ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer')
-    this.#parts.onExtended(longer.value)
-    return ok({ grant: tag, seconds })
+    return opened?.ok
+      ? ok({ grant: tag, seconds })
+      : (opened ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer'))
   }
 
   async #changeUsers(request: UserChange): Promise<Result<unknown>> {

@@ -177,44 +177,6 @@ describe('what nodes open and end for each other', () => {
     assert.deepEqual(b.journal.gateCounters().refused, { ACCESS_NO_STANZA: 1 })
   })
 
-  it('a grant that goes on for longer does so at other nodes, and one revocation ends it', async (t) => {
-    const { nodes, state } = cluster(t, ['a', 'b'])
-    const [a, b] = nodes
-    const { knock, grant } = grantOf('198.51.100.7')
-    a.gates.granted(knock, grant, stanza)
-    await eventually(() => b?.opened.length === 1)
-    state.now += 20
-    a.gates.extended({ ...grant, lifetime: 60 as Seconds })
-    await eventually(() => b?.opened.length === 2)
-    assert.deepEqual(
-      b?.opened.map(({ id, lifetime }) => [id, lifetime]),
-      [
-        [grant.id, 30],
-        [grant.id, 60],
-      ],
-    )
-    // After the end of the first.
-    state.now += 20
-    await eventually(() => a.gates.status().at(-1)?.opened[0]?.secondsLeft === 40)
-    await a.gates.end(() => true, 'revoke', PATIENCE)
-    await eventually(() => b?.ended.length === 1)
-    a.gates.extended({ ...grant, lifetime: 60 as Seconds })
-    await delay(30)
-    assert.equal(b?.opened.length, 2, 'what was revoked does not go on')
-  })
-
-  it('what no knock here had opened at other nodes does not go on there', async (t) => {
-    const { nodes, kept } = cluster(t, ['a', 'b'])
-    const [a, b] = nodes
-    const { knock, grant } = grantOf('198.51.100.7')
-    a.gates.granted(knock, grant, stanza)
-    await eventually(() => b?.opened.length === 1)
-    b?.gates.extended({ ...grant, lifetime: 60 as Seconds })
-    a.gates.extended({ ...grantOf('198.51.100.8').grant, lifetime: 60 as Seconds })
-    await delay(30)
-    assert.equal([...kept.keys()].filter((key) => key.startsWith('grant/')).length, 1)
-  })
-
   it('a closing knock is about doors that are open', async (t) => {
     const { nodes, state } = cluster(t, ['a', 'b'])
     const [a, b] = nodes

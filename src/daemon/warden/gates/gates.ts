@@ -60,14 +60,6 @@ export class Gates {
     if (granted !== undefined) void this.#gate.openedHere(granted.id, grant, granted.record.end)
   }
 
-  /** A grant here goes on for longer (the console). What a knock here opened at other nodes goes on there too. */
-  extended(grant: Grant): void {
-    const now = this.#parts.clock.now()
-    const its = [...this.#origin.own(), ...this.#gate.opened(now)].filter((one) => doorOf(one) === doorOf({ grant }))
-    const granted = this.#origin.extended(new Set(its.map(({ id }) => id)), grant)
-    if (granted !== undefined) void this.#gate.openedHere(granted.id, grant, granted.record.end)
-  }
-
   status(): readonly FanOutStatus[] {
     return this.#origin.status()
   }
@@ -149,6 +141,6 @@ export class Gates {
   }
 }
 
-function doorOf({ grant: { id, stanzaName } }: Pick<Shared, 'grant'>): string {
+function doorOf({ grant: { id, stanzaName } }: Shared): string {
   return `${id} ${stanzaName}`
 }

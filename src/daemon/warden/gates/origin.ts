@@ -7,7 +7,6 @@ import { describeOpening } from '../../../access/grant.ts'
 import type { Stanza } from '../../../access/stanza.ts'
 import type { Clock } from '../../../clock.ts'
 import {
-  extensionId,
   type GrantRecord,
   grantRecordId,
   type OpenedRecord,
@@ -106,42 +105,22 @@ export class Origin {
   /** A knock was granted here. Other nodes are to open it too. */
   granted({ digest, message, packet }: Knock, grant: Grant, { name, gates }: Stanza): Granted | undefined {
     if (gates === undefined || name === undefined || message.kind !== 'access') return undefined
-    const { own, clock } = this.#parts
+    const { own, clock, log } = this.#parts
     const made = clock.now()
-    const record: GrantRecord = {
-      ...{ v: 1, name, user: message.username, source: message.source, ports: message.ports },
-      from: grant.firstHand ? grant.source : packet.source,
-      ...{ made, end: unixSeconds(made + grant.lifetime), gates, node: own },
-    }
-    return this.#tell({ id: grantRecordId(digest), record, grant })
-  }
-
-  /**
-   * A grant goes on for longer: its life counts from now. Other nodes get a record of its own for it, and judge it as
-   * that of a knock. The end in the earlier one stays what it was.
-   * @param ids of its records, of any node.
-   * @returns undefined if no other node was to open it.
-   */
-  extended(ids: ReadonlySet<RecordId>, grant: Grant): Granted | undefined {
-    const its = this.#live().filter(({ id, ended }) => ids.has(id) && ended !== true)
-    const latest = its.toSorted((a, b) => b.record.end - a.record.end)[0]
-    if (latest === undefined) return undefined
-    const made = this.#parts.clock.now()
-    const record: GrantRecord = { ...latest.record, made, end: unixSeconds(made + grant.lifetime) }
-    return this.#tell({ id: extensionId(), record, grant })
-  }
-
-  #tell(granted: Granted): Granted | undefined {
-    const { name } = granted.record
     const its = this.#live().filter(({ record }) => record.name === name).length
     if (its >= MOST_OF_STANZA) {
-      this.#parts.log.write('warning', 'gates', {
+      log.write('warning', 'gates', {
         detail: `other nodes are not told of a grant: ${MOST_OF_STANZA} of this stanza live, which is the limit`,
         name,
       })
       return undefined
     }
-    const kept = this.#keep(granted)
+    const record: GrantRecord = {
+      ...{ v: 1, name, user: message.username, source: message.source, ports: message.ports },
+      from: grant.firstHand ? grant.source : packet.source,
+      ...{ made, end: unixSeconds(made + grant.lifetime), gates, node: own },
+    }
+    const kept = this.#keep({ id: grantRecordId(digest), record, grant })
     void this.#write(kept)
     return kept
   }
