@@ -5,7 +5,6 @@
 import { createSecureContext } from 'node:tls'
 import { jsonLine, printable } from '../bytes/text.ts'
 import { integer, type Reader, record, text } from '../json-reader.ts'
-import { formatHostPort } from '../packet/address.ts'
 import type { Milliseconds } from '../units.ts'
 import { Connections, type EtcdMember } from './connections.ts'
 import { openStream, type StreamOptions } from './stream.ts'
@@ -73,11 +72,11 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
     stream: (member, path, body, options) =>
       openStream(member, { path, body: jsonLine(body), secureContext, longestValue: LONGEST_ANSWER }, options),
     async call(member, path, body, { limit, token, signal }) {
-      const text = requestText(member, path, body, token)
-      const answer = await connections.exchange(member, { text, limit, longestBody: LONGEST_ANSWER, signal })
+      const asked = { path, body: jsonLine(body), token }
+      const answer = await connections.exchange(member, asked, { limit, longestBody: LONGEST_ANSWER, signal })
       return 'why' in answer
         ? { kind: 'silence', why: printable(answer.why).slice(0, 300) }
-        : readAnswer(answer.status, answer.body.toString('utf8'))
+        : readAnswer(answer.status, answer.body)
     },
     close: () => connections.close(),
   }
@@ -90,18 +89,6 @@ export function tlsOptions({ authorities, own }: EtcdTls) {
     ...(authorities !== undefined && { ca: authorities }),
     ...(own !== undefined && { cert: own.certificate, key: own.key }),
   }
-}
-
-function requestText({ host, port }: EtcdMember, path: string, body: unknown, token: string | undefined): string {
-  const text = jsonLine(body)
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    `Host: ${formatHostPort(host, port)}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(text)}`,
-    ...(token === undefined ? [] : [`Authorization: ${token}`]),
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${text}`
 }
 
 /** gRPC: DEADLINE_EXCEEDED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE. What was asked may have been done all the same. */

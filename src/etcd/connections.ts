@@ -1,17 +1,20 @@
 /**
- * Connections to the members of etcd that stay open: one request at a time on each. They cost a claim half of what
- * those of node:http do, which is built for more than a few requests to a few known servers (docs/BENCHMARKS.md).
+ * Requests to the members of etcd, by connections of node:https that stay open. What a member may answer is bounded: in
+ * time, in its head and in its body. Nothing is decompressed, and no redirection is followed.
  */
-import { connect, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type SecureContext } from 'node:tls'
+import { Agent as HttpAgent, type RequestOptions, request as requestHttp } from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import type { SecureContext } from 'node:tls'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
-import { AnswerReader, type HttpAnswer } from './answer-reader.ts'
 import { connectionReason } from './connection-reason.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 
-/** Connections to one member that wait for a request. */
-const MOST_IDLE = 8
+/** To one member: in use, and of these those that wait for a request. */
+const [MOST_SOCKETS, MOST_IDLE] = [32, 8] as const
 /** After this time of silence the kernel asks whether the other end is there. */
 const ALIVE_AFTER = milliseconds(1000)
+/** Bytes of the head of an answer. etcd’s has some 300. */
+const LONGEST_HEAD = 16 * 1024
 
 export interface EtcdMember {
   /** An address or a name. */
@@ -19,99 +22,100 @@ export interface EtcdMember {
   readonly port: Port
 }
 
-export interface Exchange {
-  readonly text: string
+/** A request. */
+export interface Asked {
+  /** Such as `/v3/kv/txn`. */
+  readonly path: string
+  /** JSON. */
+  readonly body: string
+  readonly token?: string | undefined
+}
+
+export interface ExchangeLimits {
   readonly limit: Milliseconds
   /** In bytes, of the answer. */
   readonly longestBody: number
   readonly signal?: AbortSignal | undefined
 }
 
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+}
+
 export class Connections {
+  readonly #agent: HttpAgent | HttpsAgent
   readonly #secureContext: SecureContext | undefined
-  readonly #idle = new Map<string, Wire[]>()
-  readonly #all = new Set<Wire>()
 
   /** @param secureContext absent: plain TCP. */
   constructor(secureContext: SecureContext | undefined) {
+    const options = {
+      keepAlive: true,
+      keepAliveMsecs: ALIVE_AFTER,
+      maxSockets: MOST_SOCKETS,
+      maxFreeSockets: MOST_IDLE,
+    }
+    this.#agent = secureContext === undefined ? new HttpAgent(options) : new HttpsAgent(options)
     this.#secureContext = secureContext
   }
 
   /** Sends one request. Never rejects. @returns the answer, or why there is none: then it may have been done. */
-  exchange(member: EtcdMember, exchange: Exchange): Promise<HttpAnswer | { readonly why: string }> {
-    const { text, limit, longestBody, signal } = exchange
+  exchange(
+    member: EtcdMember,
+    asked: Asked,
+    { limit, longestBody, signal }: ExchangeLimits,
+  ): Promise<HttpAnswer | { readonly why: string }> {
     return new Promise((resolve) => {
-      const wire = this.#idle.get(keyOf(member))?.pop() ?? this.#open(member)
-      const reader = new AnswerReader(longestBody)
+      const request = openRequest(member, asked, { secureContext: this.#secureContext, agent: this.#agent })
       const end = (answer: HttpAnswer | { readonly why: string }): void => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', onAbort)
-        if ('why' in answer || !answer.staysOpen) this.#drop(wire)
-        else this.#keep(member, wire)
         resolve(answer)
+        if ('why' in answer) request.destroy()
       }
       const onAbort = (): void => end({ why: 'not needed any more' })
       const timer = setTimeout(() => end({ why: `no answer within ${limit} ms` }), limit)
       signal?.addEventListener('abort', onAbort)
-      wire.take = (what) => {
-        const read = typeof what === 'string' ? { why: what } : reader.push(what)
-        if (read !== undefined) end(read)
-      }
-      wire.socket.ref().write(text)
+      request.on('error', (error) => end({ why: connectionReason(error) }))
+      request.on('close', () => end({ why: 'the connection ended without an answer' }))
+      request.on('response', (response) => {
+        const body = new GrowingBytes()
+        response.on('data', (part: Buffer) => {
+          if (body.length + part.length > longestBody) end({ why: `an answer of more than ${longestBody} bytes` })
+          else body.push(part)
+        })
+        response.on('error', (error) => end({ why: connectionReason(error) }))
+        response.on('end', () => end({ status: response.statusCode ?? 0, body: body.takeText() }))
+      })
     })
   }
 
   close(): void {
-    for (const wire of [...this.#all]) this.#drop(wire)
-    this.#idle.clear()
-  }
-
-  #open({ host, port }: EtcdMember): Wire {
-    const secureContext = this.#secureContext
-    const name = isIP(host) === 0 ? { servername: host } : {}
-    const socket =
-      secureContext === undefined
-        ? connect({ host, port })
-        : connectTls({ host, port, ...name, secureContext, rejectUnauthorized: true, ALPNProtocols: ['http/1.1'] })
-    const wire: Wire = { socket, take: () => {} }
-    socket.setNoDelay(true).setKeepAlive(true, ALIVE_AFTER)
-    socket.on('data', (part) => wire.take(part))
-    socket.on('error', (error) => wire.take(connectionReason(error)))
-    socket.on('close', () => wire.take('the connection ended without an answer'))
-    this.#all.add(wire)
-    return wire
-  }
-
-  /** Nobody asked it anything. Any byte that comes now ends it. */
-  #keep(member: EtcdMember, wire: Wire): void {
-    const key = keyOf(member)
-    const idle = this.#idle.get(key) ?? []
-    this.#idle.set(key, idle)
-    if (idle.length >= MOST_IDLE) {
-      this.#drop(wire)
-      return
-    }
-    wire.take = () => {
-      idle.splice(idle.indexOf(wire), 1)
-      this.#drop(wire)
-    }
-    wire.socket.unref()
-    idle.push(wire)
-  }
-
-  #drop(wire: Wire): void {
-    this.#all.delete(wire)
-    wire.take = () => {}
-    wire.socket.destroy()
+    this.#agent.destroy()
   }
 }
 
-interface Wire {
-  readonly socket: Socket
-  /** What to do with bytes that came, or with the reason why none come any more. */
-  take: (what: Buffer | string) => void
-}
-
-function keyOf({ host, port }: EtcdMember): string {
-  return `${host} ${port}`
+/** @param secureContext absent: plain TCP. */
+export function openRequest(
+  { host, port }: EtcdMember,
+  { path, body, token }: Asked,
+  {
+    secureContext,
+    agent,
+  }: { readonly secureContext: SecureContext | undefined; readonly agent: HttpAgent | HttpsAgent },
+): ReturnType<typeof requestHttp> {
+  const options: RequestOptions = {
+    ...{ host, port, path, method: 'POST', agent, maxHeaderSize: LONGEST_HEAD },
+    headers: {
+      'content-type': 'application/json',
+      'content-length': `${Buffer.byteLength(body)}`,
+      ...(token !== undefined && { authorization: token }),
+    },
+  }
+  const request =
+    secureContext === undefined
+      ? requestHttp(options)
+      : requestHttps({ ...options, ...{ secureContext, rejectUnauthorized: true } })
+  request.end(body)
+  return request
 }

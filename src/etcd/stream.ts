@@ -1,11 +1,12 @@
 /** An answer of a member of etcd that has no end, such as that of a watch: one JSON value a line. */
-import { Agent as HttpAgent, request as requestHttp } from 'node:http'
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import type { SecureContext } from 'node:tls'
 import { printable } from '../bytes/text.ts'
 import { milliseconds } from '../units.ts'
 import { connectionReason } from './connection-reason.ts'
-import type { EtcdMember } from './connections.ts'
+import { type Asked, type EtcdMember, openRequest } from './connections.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 
 /** How long a stream is silent before the kernel asks whether the other end is there. */
 const STREAM_ALIVE = milliseconds(1000)
@@ -18,10 +19,7 @@ export interface StreamOptions {
   readonly onValue: (value: unknown) => void
 }
 
-interface Asked {
-  readonly path: string
-  /** JSON. */
-  readonly body: string
+interface Stream extends Pick<Asked, 'path' | 'body'> {
   /** Absent: plain HTTP. */
   readonly secureContext: SecureContext | undefined
   /** In bytes. */
@@ -29,21 +27,13 @@ interface Asked {
 }
 
 /** Never rejects. @returns why it has ended. */
-export function openStream({ host, port }: EtcdMember, asked: Asked, options: StreamOptions): Promise<string> {
-  const { path, body, secureContext, longestValue } = asked
+export function openStream(member: EtcdMember, stream: Stream, options: StreamOptions): Promise<string> {
+  const { path, body, secureContext, longestValue } = stream
   const { token, signal, onValue } = options
   return new Promise((resolve) => {
-    const isPlain = secureContext === undefined
-    const request = (isPlain ? requestHttp : requestHttps)({
-      ...{ host, port, path, method: 'POST', agent: isPlain ? new HttpAgent() : new HttpsAgent() },
-      headers: {
-        'content-type': 'application/json',
-        'content-length': `${Buffer.byteLength(body)}`,
-        ...(token !== undefined && { authorization: token }),
-      },
-      ...(secureContext !== undefined && { secureContext, rejectUnauthorized: true }),
-    })
-    request.end(body)
+    // A connection of its own, which ends with it.
+    const agent = secureContext === undefined ? new HttpAgent() : new HttpsAgent()
+    const request = openRequest(member, { path, body, token }, { secureContext, agent })
     const end = (why: string): void => {
       signal.removeEventListener('abort', onAbort)
       resolve(printable(why).slice(0, 300))
@@ -70,8 +60,7 @@ export function openStream({ host, port }: EtcdMember, asked: Asked, options: St
 
 /** One JSON value a line. */
 class StreamLines {
-  #held: Buffer[] = []
-  #length = 0
+  readonly #held = new GrowingBytes()
   readonly #longest: number
 
   constructor(longest: number) {
@@ -83,19 +72,16 @@ class StreamLines {
     const values: unknown[] = []
     let start = 0
     for (let end = part.indexOf(0x0a); end >= 0; end = part.indexOf(0x0a, start)) {
-      const line = Buffer.concat([...this.#held, part.subarray(start, end)])
-      this.#held = []
-      this.#length = 0
+      this.#held.push(part.subarray(start, end))
       start = end + 1
-      if (line.length > this.#longest) return undefined
+      if (this.#held.length > this.#longest) return undefined
       try {
-        values.push(JSON.parse(line.toString('utf8')))
+        values.push(JSON.parse(this.#held.takeText()))
       } catch {
         return undefined
       }
     }
     if (start < part.length) this.#held.push(part.subarray(start))
-    this.#length += part.length - start
-    return this.#length > this.#longest ? undefined : values
+    return this.#held.length > this.#longest ? undefined : values
   }
 }
