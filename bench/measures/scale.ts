@@ -5,11 +5,16 @@ import type { Program } from '../../test/support/netns.ts'
 import { Lab } from '../lab.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
 import type { Simulated } from '../scale/nodes.ts'
+import type { Heard } from '../scale/watchers.ts'
 import { MEMBERS, startEtcd } from './cluster.ts'
 import type { Measure } from './measure.ts'
 
 const SECONDS = 10
 const NODES = fileURLToPath(new URL('../scale/nodes.ts', import.meta.url))
+const WATCHERS = fileURLToPath(new URL('../scale/watchers.ts', import.meta.url))
+/** Nodes that follow the records. */
+const FOLLOWERS = [1, 50, 200]
+const RECORDS_PER_SECOND = 10
 /** USER_HZ. */
 const TICKS = 100
 
@@ -29,7 +34,7 @@ const RUNS = [
 
 export const scale: Measure = {
   name: 'scale',
-  about: `claims of 1 to 200 nodes at three members of etcd on this host, ${RUNS.length} times ${SECONDS} s`,
+  about: `claims of 1 to 200 nodes at three members of etcd on this host, ${RUNS.length} times ${SECONDS} s; and records that 1 to 200 nodes follow, ${FOLLOWERS.length} times ${SECONDS} s`,
   async run() {
     const rows: Row[] = []
     for (const { nodes, rate, atOnce } of RUNS) {
@@ -50,8 +55,24 @@ export const scale: Measure = {
           `${cpu.map(formatMilliseconds).join(', ')}; store ${Math.round(size / seen.first)} bytes for a claim`,
       })
     }
+    for (const nodes of FOLLOWERS) rows.push(await followed(nodes))
     return rows
   },
+}
+
+async function followed(nodes: number): Promise<Row> {
+  await using lab = await Lab.create()
+  const members = await startEtcd(lab)
+  const before = members.map(cpuSeconds)
+  const words = [`${nodes}`, `${RECORDS_PER_SECOND}`, `${SECONDS}`, MEMBERS.join(',')]
+  const argv = [process.execPath, '--conditions=ghostport-source', WATCHERS, ...words]
+  const { written, heard, median, p95 } = JSON.parse(lab.server.must(argv, { timeoutMs: 120_000 })) as Heard
+  const cpu = members.map((member, i) => (cpuSeconds(member) - (before[i] ?? 0)) * 1000)
+  return {
+    ...{ what: `${nodes} nodes follow ${RECORDS_PER_SECOND} records/s`, server: 'etcd' },
+    ...{ figure: formatMilliseconds(median), p95: formatMilliseconds(p95), count: heard },
+    note: `${written} written, ${heard} of ${written * nodes} told; processor of the members: ${cpu.map(formatMilliseconds).join(', ')}`,
+  }
 }
 
 function cpuSeconds({ pid }: Program): number {
