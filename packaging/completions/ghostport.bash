@@ -55,7 +55,7 @@ _ghostport_complete() {
       values='--server --key-name'
       ;;
     cluster)
-      options='--config-file -c --etcd --node --user --admin --admin-password-file --ca-file --certificate-file --key-file --plain --no-login --dry-run --yes -y --only --days --strict --all --list --json --help -h'
+      options='--config-file -c --etcd --node --user --admin --admin-password-file --ca-file --certificate-file --key-file --users --plain --no-login --dry-run --yes -y --only --days --strict --all --list --json --help -h'
       paths='--config-file -c --admin-password-file --ca-file --certificate-file --key-file'
       values='--etcd --node --user --admin --only --days'
       ;;

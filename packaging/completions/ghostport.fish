@@ -361,6 +361,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l admin-password
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l ca-file -r -F -d 'init: who signs the certificates of etcd, as PEM (the list of Node.js)'
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l certificate-file -r -F -d 'init, join: what this node shows to etcd, as PEM'
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l key-file -r -F -d 'init, join: the key of that certificate'
+complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l users -d 'init, join: this node shares the users of the cluster (CLUSTER_USERS)'
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l plain -d 'init: without TLS, also to other hosts'
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l no-login -d 'init: without a user, for an etcd that lets everybody in'
 complete -c ghostport -n '__fish_seen_subcommand_from cluster' -l dry-run -d 'init, join, leave: look at everything, say what would be done, and change nothing'
