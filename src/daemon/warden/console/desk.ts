@@ -3,6 +3,7 @@
  * allow. Each change has a line in the audit log, with who asked: what gives somebody something is recorded before.
  */
 
+import type { Grant, LiveGrant } from '../../../access/grant.ts'
 import type { Stanza } from '../../../access/stanza.ts'
 import type { AuditActor, AuditEvent } from '../../../audit-log/entry.ts'
 import type { Clock } from '../../../clock.ts'
@@ -11,6 +12,7 @@ import type { ConfigSource } from '../../../config/load.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
+import type { Seconds } from '../../../units.ts'
 import {
   type ConsoleActor,
   type ConsoleAnswer,
@@ -167,21 +169,33 @@ export class Desk {
   }
 
   async #extend({ grant: tag, seconds }: Extract<Change, { ask: 'extend' }>, by: AuditActor): Promise<Result<unknown>> {
-    const { firewall, stanzas, clock, record } = this.#parts
+    const before = await this.#longer(tag, seconds)
+    if (!before.ok) return before
+    const { found, longer } = before.value
+    const { grant, remaining } = found
+    const recorded = await this.#parts.record({
+      ...{ by, did: 'extend', to: `${tag} for ${grant.source}, ${grant.stanzaName ?? `stanza ${grant.stanza}`}` },
+      ...{ before: [`${Math.ceil(remaining / 1000)} s left`], after: [`${seconds} s left`] },
+    })
+    if (!recorded.ok) return recorded
+    // Meanwhile it may have been revoked, or its stanza removed.
+    const still = await this.#longer(tag, seconds)
+    if (!still.ok) return still
+    const [opened] = await this.#parts.firewall.open([longer])
+    return opened?.ok
+      ? ok({ grant: tag, seconds })
+      : (opened ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer'))
+  }
+
+  /** @returns a live grant, and what it would be if it went on for these seconds. */
+  async #longer(tag: string, seconds: Seconds): Promise<Result<{ found: LiveGrant; longer: Grant }>> {
+    const { firewall, stanzas, clock } = this.#parts
     const live = await firewall.grants()
     if (!live.ok) return live
     const found = live.value.find(({ grant }) => grantTag(grant.id) === tag)
     if (found === undefined) return refuse('REVOKE_UNKNOWN', `${tag} is not open`)
     const longer = extended(found.grant, stanzas(), seconds, clock.now())
-    if (!longer.ok) return longer
-    const before = [`${Math.ceil(found.remaining / 1000)} s left`]
-    const to = `${tag} for ${found.grant.source}, ${found.grant.stanzaName ?? `stanza ${found.grant.stanza}`}`
-    const recorded = await record({ by, did: 'extend', to, before, after: [`${seconds} s left`] })
-    if (!recorded.ok) return recorded
-    const [opened] = await firewall.open([longer.value])
-    return opened?.ok
-      ? ok({ grant: tag, seconds })
-      : (opened ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer'))
+    return longer.ok ? ok({ found, longer: longer.value }) : longer
   }
 
   async #changeUsers(request: UserChange): Promise<Result<unknown>> {
