@@ -13,6 +13,7 @@ export type KeyName = Brand<string, 'KeyName'>
 
 /** The same as that of a stanza of the rc file, so that a node can have a stanza of its name. */
 export const LONGEST_NODE_NAME = 63
+const LONGEST_SUGGESTION = 12
 const FORM = /^[a-z0-9]+(?:[.-]+[a-z0-9]+)*$/
 
 type Wrong = Failure<'VALUE_INVALID'>
@@ -42,7 +43,10 @@ function judge(text: string): Result<void, Wrong> {
     return refuse('VALUE_INVALID', `a name of a node has at most ${LONGEST_NODE_NAME} characters, not ${text.length}`)
   if (!FORM.test(text)) {
     const lower = text.toLowerCase()
-    const more = /^[\x21-\x7e]+$/.test(text) && FORM.test(lower) ? { suggestion: lower } : {}
+    // A longer text may be a key in the wrong place, which no message tells.
+    const isShort = text.length <= LONGEST_SUGGESTION
+    const more =
+      isShort && /^[\x21-\x7e]+$/.test(text) && lower !== text && judge(lower).ok ? { suggestion: lower } : {}
     return refuse(
       'VALUE_INVALID',
       'a name of a node is made of the letters a to z, digits, and “-” or “.” between them',
