@@ -55,8 +55,13 @@ try {
     const worker = async (queue: Iterable<string>) => {
       for (const file of queue) if (!(await runFile(file, limit))) failed.push(file)
     }
-    const workers = (most: number, queue: Iterable<string>) => Array.from({ length: most }, () => worker(queue))
-    await Promise.all([...workers(concurrency, files.values()), ...workers(2, patient.values())])
+    const [queue, patientQueue] = [files.values(), patient.values()]
+    const patientWorker = async () => {
+      await worker(patientQueue)
+      // A lane that has nothing to wait for any more helps the others.
+      await worker(queue)
+    }
+    await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), patientWorker(), patientWorker()])
     if (failed.length <= MOST_AGAIN) for (const file of failed) await runAgain(file, limit)
   }
 } catch (error) {

@@ -13,7 +13,7 @@ const documents = await writeDocuments()
 const programs = await readPrograms()
 
 function run(program: string, ...words: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(program, words, { encoding: 'utf8', timeout: 20_000 })
+  const { status, stdout, stderr, error } = spawnSync(program, words, { encoding: 'utf8', timeout: 120_000 })
   assert.deepEqual([error?.message, status, stderr], [undefined, 0, ''], `${program}: ${stderr}${stdout}`)
   return stdout
 }

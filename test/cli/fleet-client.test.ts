@@ -112,7 +112,7 @@ describe('a fleet in the rc file', () => {
           '127.0.0.1',
           '-T',
         ],
-        { encoding: 'utf8', input: '', timeout: 10_000 },
+        { encoding: 'utf8', input: '', timeout: 60_000 },
       )
       assert.equal(status, 1, stanza)
       assert.match(stderr, /Parameter error|Invalid entry/)
@@ -178,7 +178,7 @@ describe('ghostport client with a fleet', () => {
     const old = home.write('old.rc', stdout)
     if (!existsSync('/usr/bin/fwknop')) return
     const argv = ['--rc-file', old, '--no-home-dir', '--no-save-args', '-E', 'none', '-n', 'web-1', '-T']
-    const ran = spawnSync('/usr/bin/fwknop', argv, { encoding: 'utf8', timeout: 10_000 })
+    const ran = spawnSync('/usr/bin/fwknop', argv, { encoding: 'utf8', timeout: 60_000 })
     assert.match(ran.stdout, /Final SPA Data/, ran.stderr)
   })
 

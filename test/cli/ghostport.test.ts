@@ -245,7 +245,7 @@ describe('the prompt for a key', () => {
   ): Promise<{ shown: string; status: number | null }> {
     const quoted = [...ghostportCommand, ...argv].map((word) => `'${word}'`).join(' ')
     const env = { PATH: process.env['PATH'], HOME: home.path, LOGNAME: 'ada', NO_COLOR: '1' }
-    const terminal = spawn('script', ['-qec', quoted, '/dev/null'], { env, timeout: 20_000 })
+    const terminal = spawn('script', ['-qec', quoted, '/dev/null'], { env, timeout: 120_000 })
     let shown = ''
     const left = [...answers]
     terminal.stdout.setEncoding('utf8').on('data', (chunk) => {

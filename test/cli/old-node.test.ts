@@ -1,11 +1,13 @@
 /**
  * With a Node.js that is too old, every command reports it: one that the machine has, and one that pretends to be old.
  */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { compilePackage } from '../support/compiled.ts'
+import { some } from '../support/in-full.ts'
 import { ghostportCommand } from './ghostport.ts'
 
 const COMMAND_LINES = [['serve'], ['knock', '-D', '127.0.0.1'], ['status'], ['--version'], ['nonsense'], []]
@@ -14,7 +16,7 @@ const compiled = compilePackage()
 after(() => compiled[Symbol.dispose]())
 
 function assertRefused(node: string, words: readonly string[], version: string): void {
-  for (const line of COMMAND_LINES) {
+  for (const line of some(COMMAND_LINES, 3)) {
     const { status, stdout, stderr } = spawnSync(node, [...words, ...line], { encoding: 'utf8' })
     assert.equal(stderr, `ghostport needs Node.js 22.13 or newer; this is ${version}\n`, line.join(' '))
     assert.equal(stdout, '')

@@ -27,7 +27,7 @@ function run(argv: readonly string[], { env = {}, first, cwd = home.path, stdout
     cwd,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
-    timeout: 20_000,
+    timeout: 120_000,
   })
 }
 
@@ -83,7 +83,7 @@ describe('a user without a home', () => {
     const inside = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"'
     const words = ['serve', '--exit-parse-config', '-c', 'x.conf']
     const argv = ['-c', inside, join(home.path, 'gone too'), node, ...script, ...words]
-    const { status, stderr } = spawnSync('sh', argv, { encoding: 'utf8', timeout: 20_000 })
+    const { status, stderr } = spawnSync('sh', argv, { encoding: 'utf8', timeout: 120_000 })
     assertOneLine(stderr)
     assert.match(stderr, /x\.conf is relative, but the working directory no longer exists.*\[CONFIG_UNREADABLE\]/)
     assert.equal(status, 66)

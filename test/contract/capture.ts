@@ -33,7 +33,7 @@ export const CONTRACT_BOUNDS = { minimumPayload: 100, maximumPayload: 1400 }
 
 export function captureContract(name: string, traits: CaptureTraits, create: () => Promise<CaptureFixture>): void {
   const { skip = false } = traits
-  const options = { skip, timeout: 20_000 }
+  const options = { skip, timeout: 120_000 }
 
   describe(`capture: ${name}`, { concurrency: 1 }, () => {
     it('hands on what was sent, with where it came from and went to', options, async () => {

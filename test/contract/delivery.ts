@@ -47,7 +47,7 @@ export function addressOf(text: string): IpAddress {
 }
 
 export function deliveryContract(name: string, traits: DeliveryTraits, create: () => Promise<DeliveryFixture>): void {
-  const options = { skip: traits.skip ?? false, timeout: 30_000 }
+  const options = { skip: traits.skip ?? false, timeout: 120_000 }
   const loopback = traits.families.map((family) => addressOf(family === 4 ? '127.0.0.1' : '::1'))
 
   describe(`delivery: ${name}`, { concurrency: 1 }, () => {

@@ -16,7 +16,7 @@ import { polled } from '../support/polled.ts'
 import { openSender, type Sender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
-const options = { skip, timeout: 30_000 }
+const options = { skip, timeout: 120_000 }
 
 interface Hosts {
   readonly net: Network

@@ -29,7 +29,7 @@ import { Network, netnsUnavailable } from '../support/netns.ts'
 import { openSender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
-const options = { skip, timeout: 20_000 }
+const options = { skip, timeout: 120_000 }
 const PROGRAM = fileURLToPath(new URL('../support/polling-receiver.ts', import.meta.url))
 
 const failsWith = (run: () => unknown, detail: RegExp): void =>

@@ -78,7 +78,7 @@ const tools = [
 for (const [name, setpriv, more] of tools)
   test(`a receiver started with ${name} has no privilege and reads real packets`, {
     skip,
-    timeout: 20_000,
+    timeout: 120_000,
   }, async () => {
     assert.ok(nobody.ok)
     await using net = await Network.create()
@@ -109,7 +109,7 @@ for (const [name, setpriv, more] of tools)
     assert.equal(await status, 0)
   })
 
-test('a receiver that is started as root refuses to run', { skip, timeout: 20_000 }, async () => {
+test('a receiver that is started as root refuses to run', { skip, timeout: 120_000 }, async () => {
   await using net = await Network.create()
   const host = await net.host('server')
   await using receiver = await startReceiver(host, { name: 'root', uid: 0, gid: 0 }, undefined)
@@ -118,7 +118,7 @@ test('a receiver that is started as root refuses to run', { skip, timeout: 20_00
   assert.equal(await receiver.stop(), 70)
 })
 
-test('a receiver that is root without capabilities refuses to run', { skip, timeout: 20_000 }, async () => {
+test('a receiver that is root without capabilities refuses to run', { skip, timeout: 120_000 }, async () => {
   await using net = await Network.create()
   const host = await net.host('server')
   await using receiver = await startReceiver(host, { name: 'root', uid: 0, gid: 0 }, '/usr/bin/setpriv')
@@ -128,7 +128,7 @@ test('a receiver that is root without capabilities refuses to run', { skip, time
 
 test('opening packet sockets without privilege is refused, and the refusal says what would help', {
   skip,
-  timeout: 20_000,
+  timeout: 120_000,
 }, async () => {
   assert.ok(nobody.ok)
   const probe = `

@@ -22,7 +22,7 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
 s.sendto(bytes.fromhex(sys.argv[1]), ('eth0', 0x0800, 0, 0, bytes.fromhex('020000000099')))
 `
 
-describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, timeout: 120_000 }, () => {
+describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, timeout: 500_000 }, () => {
   let net: Network
   let client: Host
   let server: Host

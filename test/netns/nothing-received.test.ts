@@ -27,7 +27,7 @@ const OTHER = '10.9.1.2'
 describe('nothing is received though packets come', {
   skip: netnsUnavailable(),
   concurrency: 1,
-  timeout: 120_000,
+  timeout: 500_000,
 }, () => {
   let net: Network
   let client: Host

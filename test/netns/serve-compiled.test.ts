@@ -7,7 +7,7 @@ import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
 import { clientAndServer, Daemon, keys, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
-describe('the compiled package', { skip: netnsUnavailable(), timeout: 60_000 }, () => {
+describe('the compiled package', { skip: netnsUnavailable(), timeout: 500_000 }, () => {
   let compiled: CompiledPackage
   let net: Network
   let client: Host

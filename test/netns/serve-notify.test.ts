@@ -135,7 +135,7 @@ describe('the service manager', { skip: netnsUnavailable() }, () => {
   })
 
   it('goes on hearing it while a large configuration is read, and while the machine is busy', {
-    timeout: 120_000,
+    timeout: 500_000,
   }, async () => {
     const { daemon, heard, during } = await watched(6000)
     const keys = (i: number): string => {

@@ -18,7 +18,7 @@ const ACCESS = [
   stanza(['NAME eve', 'FW_ACCESS_TIMEOUT 20'], EVE),
 ].join('\n')
 
-describe('stanzas with SPA ports of their own', { skip: netnsUnavailable(), timeout: 180_000 }, () => {
+describe('stanzas with SPA ports of their own', { skip: netnsUnavailable(), timeout: 500_000 }, () => {
   let net: Network
   let client: Host
   let server: Host

@@ -198,7 +198,7 @@ export class EventStream {
   }
 
   /** @returns the first message that fits, also of those that came before. */
-  async until(fits: (message: StreamMessage) => boolean, deadlineMs = 15_000): Promise<StreamMessage> {
+  async until(fits: (message: StreamMessage) => boolean, deadlineMs = 30_000): Promise<StreamMessage> {
     const deadline = performance.now() + deadlineMs
     for (;;) {
       const found = this.messages.find(fits)
@@ -208,7 +208,7 @@ export class EventStream {
     }
   }
 
-  async ended(deadlineMs = 15_000): Promise<void> {
+  async ended(deadlineMs = 30_000): Promise<void> {
     const deadline = performance.now() + deadlineMs
     while (!this.isEnded) {
       if (performance.now() > deadline) assert.fail('the stream goes on')

@@ -146,7 +146,7 @@ export class Daemon {
   }
 
   /** The first event, from index `from` on, for which `is` holds. @throws AssertionError with the whole log. */
-  async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 20_000): Promise<LogEvent> {
+  async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 60_000): Promise<LogEvent> {
     const deadline = performance.now() + deadlineMs
     for (;;) {
       const found = this.events.slice(from).find(is)

@@ -90,7 +90,7 @@ export function inside({ path }: Namespace, argv: readonly string[]): readonly [
 /** Runs a short program inside that must succeed. @throws Error with its output. */
 export function runInside(namespace: Namespace, argv: readonly string[]): void {
   const [file, ...args] = inside(namespace, argv)
-  const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8', timeout: 20_000 })
+  const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8', timeout: 120_000 })
   if (status !== 0)
     throw new Error(`${namespace.label}: ${argv.join(' ')}\n${error?.message ?? `${stderr}${stdout}`.trim()}`)
 }

@@ -124,7 +124,7 @@ export class Host {
     const { status, stdout, stderr, error } = spawnSync(program, args, {
       encoding: 'utf8',
       input: options.input ?? '',
-      timeout: options.timeoutMs ?? 20_000,
+      timeout: options.timeoutMs ?? 60_000,
       maxBuffer: 64 << 20,
       env: { ...process.env, LC_ALL: 'C', ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -183,7 +183,7 @@ export class Host {
    * @returns how long that took, in milliseconds. @throws AssertionError after `deadlineMs` (15 000), with the last
    * answer.
    */
-  async until(wanted: Reach, probe: Probe, deadlineMs = 15_000): Promise<number> {
+  async until(wanted: Reach, probe: Probe, deadlineMs = 30_000): Promise<number> {
     const started = performance.now()
     let last: Reach
     do {
