@@ -13,7 +13,6 @@ export type KeyName = Brand<string, 'KeyName'>
 
 /** The same as that of a stanza of the rc file, so that a node can have a stanza of its name. */
 export const LONGEST_NODE_NAME = 63
-const LONGEST_SUGGESTION = 12
 const FORM = /^[a-z0-9]+(?:[.-]+[a-z0-9]+)*$/
 
 type Wrong = Failure<'VALUE_INVALID'>
@@ -44,9 +43,7 @@ function judge(text: string): Result<void, Wrong> {
   if (!FORM.test(text)) {
     const lower = text.toLowerCase()
     // A longer text may be a key in the wrong place, which no message tells.
-    const isShort = text.length <= LONGEST_SUGGESTION
-    const more =
-      isShort && /^[\x21-\x7e]+$/.test(text) && lower !== text && judge(lower).ok ? { suggestion: lower } : {}
+    const more = /^[!-~]{1,12}$/.test(text) && FORM.test(lower) ? { suggestion: lower } : {}
     return refuse(
       'VALUE_INVALID',
       'a name of a node is made of the letters a to z, digits, and “-” or “.” between them',

@@ -63,8 +63,8 @@ test('a user: the session ends, although its grant has ended long ago, and the n
 })
 
 test('an address or a grant: what others have lives on, and the log has each grant', { skip }, async () => {
-  await daemon.verdictAfter(() => knock(client, '10.9.0.2', '-A', 'tcp/22', '-a', '10.9.0.1'))
-  await daemon.verdictAfter(() => knock(other, '10.9.2.2', '-A', 'tcp/22', '-a', '10.9.2.1'))
+  await daemon.verdictAfter(() => knock(client, '10.9.0.2', '-A', 'tcp/22', '-a', '10.9.0.1', '-f', '60'))
+  await daemon.verdictAfter(() => knock(other, '10.9.2.2', '-A', 'tcp/22', '-a', '10.9.2.1', '-f', '60'))
   const [mine, theirs] = [await client.connect('10.9.0.2', 22), await other.connect('10.9.2.2', 22)]
   const from = daemon.events.length
   const answer = JSON.parse(revoke('--json', '10.9.0.1').stdout)
