@@ -173,7 +173,7 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
       </div>
       <div class="card stack">
         {field('name', 'Name', { hint: 'For you alone' })}
-        {field('gateways', 'Gateway', { hint: 'Its address; several: one in a line, tried in this order', rows: 2 })}
+        {field('gateways', 'Gateway', { hint: 'One address in a line, tried in this order', rows: 2 })}
         {field('target', 'Name of the server at the gateway', {
           hint: 'Your administrator has chosen it, such as “office”',
         })}
@@ -195,7 +195,7 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
             {profile.gnupg !== undefined && <p class="soft">It has its keys. Paste others only to replace them.</p>}
             {field('recipient', 'Public key of the server', { hint: 'gpg --armor --export', rows: 4 })}
             {field('signer', 'Your secret key', {
-              hint: 'gpg --armor --export-secret-keys. It signs the packet, and is kept sealed on this device. Use a key for this alone',
+              hint: 'gpg --armor --export-secret-keys. It signs the packet, and stays sealed on this device. Use it for this alone',
               rows: 4,
             })}
             {field('signer-passphrase', 'Its passphrase', { secret: true })}
@@ -205,11 +205,11 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
           <summary>On this device</summary>
           <div class="stack">
             {field('links', 'Go on with', {
-              hint: 'Addresses to offer when the door is open, one in a line: ssh://me@host, https://host',
+              hint: 'Offered when the door is open, one in a line: ssh://me@host, https://host',
               rows: 2,
             })}
             {field('echoes', 'Other services that say your address', {
-              hint: 'Addresses of other gateways, one in a line. Two that agree are better than one',
+              hint: 'Other gateways, one address in a line. Two that agree are better than one',
               rows: 2,
             })}
           </div>
