@@ -11,7 +11,7 @@ import { ghostportCommand, keys, type LogEvent, sendPacket, stanza } from '../su
 import { netnsUnavailable } from '../support/netns.ts'
 
 const OWNERS = { key: 'the key of the owners', hmac: 'and their other key' }
-const ACCESS = `${stanza(['FW_ACCESS_TIMEOUT 2'], keys)}\n${stanza(['FW_ACCESS_TIMEOUT 2', 'CLUSTER_REQUIRED N'], OWNERS)}`
+const ACCESS = `${stanza(['FW_ACCESS_TIMEOUT 5'], keys)}\n${stanza(['FW_ACCESS_TIMEOUT 5', 'CLUSTER_REQUIRED N'], OWNERS)}`
 
 describe('a cluster', { skip: netnsUnavailable() }, () => {
   let lab: ClusterLab
