@@ -178,6 +178,5 @@ export class Claims {
 }
 
 function closed(until: number): string {
-  const at = showUntil(until)
-  return `etcd has forgotten packets (a backup was restored?): none counts as new until ${at}`
+  return `etcd has forgotten packets (a backup was restored?): none counts as new until ${showUntil(until)}`
 }

@@ -2,7 +2,7 @@
  * Requests to the members of etcd, by connections of node:https that stay open. What a member may answer is bounded: in
  * time, in its head and in its body. Nothing is decompressed, and no redirection is followed.
  */
-import { Agent as HttpAgent, type RequestOptions, request as requestHttp } from 'node:http'
+import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { SecureContext } from 'node:tls'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
@@ -79,13 +79,9 @@ export class Connections {
       request.on('error', (error) => end({ why: connectionReason(error) }))
       request.on('close', () => end({ why: 'the connection ended without an answer' }))
       request.on('response', (response) => {
-        const body = new GrowingBytes()
-        response.on('data', (part: Buffer) => {
-          if (body.length + part.length > longestBody) end({ why: `an answer of more than ${longestBody} bytes` })
-          else body.push(part)
-        })
-        response.on('error', (error) => end({ why: connectionReason(error) }))
-        response.on('end', () => end({ status: response.statusCode ?? 0, body: body.takeText() }))
+        readBody(response, { longestBody }, (read) =>
+          end('why' in read ? read : { status: response.statusCode ?? 0, body: read.text }),
+        )
       })
     })
   }
@@ -93,6 +89,23 @@ export class Connections {
   close(): void {
     this.#agent.destroy()
   }
+}
+
+/**
+ * @param onEnd gets the whole text, or why there is none. It may be called again after that.
+ */
+export function readBody(
+  response: IncomingMessage,
+  { longestBody }: Pick<ExchangeLimits, 'longestBody'>,
+  onEnd: (read: { readonly text: string } | { readonly why: string }) => void,
+): void {
+  const body = new GrowingBytes()
+  response.on('data', (part: Buffer) => {
+    if (body.length + part.length > longestBody) onEnd({ why: `an answer of more than ${longestBody} bytes` })
+    else body.push(part)
+  })
+  response.on('error', (error) => onEnd({ why: connectionReason(error) }))
+  response.on('end', () => onEnd({ text: body.takeText() }))
 }
 
 /** @param secureContext absent: plain TCP. */

@@ -7,7 +7,7 @@ import { printable } from '../bytes/text.ts'
 import type { Milliseconds } from '../units.ts'
 import { type EtcdTls, tlsOptions } from './call.ts'
 import { connectionReason } from './connection-reason.ts'
-import type { EtcdMember } from './connections.ts'
+import { type EtcdMember, readBody } from './connections.ts'
 
 /** Bytes of the longest answer: the metrics of an etcd have some 100 000. */
 const LONGEST = 2 * 1024 * 1024
@@ -36,18 +36,11 @@ export function getPlain(
     request.on('close', () => clearTimeout(timer))
     request.on('error', (error) => fail(connectionReason(error)))
     request.on('response', (response) => {
-      const parts: Buffer[] = []
-      let length = 0
-      response.on('data', (part: Buffer) => {
-        length += part.length
-        if (length > LONGEST) fail(`an answer of more than ${LONGEST} bytes`)
-        else parts.push(part)
-      })
-      response.on('error', (error) => fail(connectionReason(error)))
-      response.on('end', () => {
+      readBody(response, { longestBody: LONGEST }, (read) => {
+        if ('why' in read) return fail(read.why)
         if (response.statusCode !== 200) return fail(`status ${response.statusCode}`)
         const date = Date.parse(response.headers.date ?? '') / 1000
-        resolve({ text: Buffer.concat(parts).toString('utf8'), ...(Number.isSafeInteger(date) && { date }) })
+        resolve({ text: read.text, ...(Number.isSafeInteger(date) && { date }) })
       })
     })
     request.end()

@@ -13,12 +13,14 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
@@ -115,6 +117,22 @@ export interface FileIdentity {
   readonly ino: bigint
 }
 
+/** Between the path of a file and the id of the process that writes it anew. */
+const DRAFT = '.new-'
+
+/**
+ * Removes a file of the server, and what a process has left that was killed while it wrote the file. None need be
+ * there.
+ * @throws the file system's errors.
+ */
+export function removeFileAndDrafts(path: string): void {
+  const folder = dirname(path)
+  const beginning = `${basename(path)}${DRAFT}`
+  const isDraft = (name: string): boolean => name.startsWith(beginning) && /^[0-9]+$/.test(name.slice(beginning.length))
+  const drafts = existsSync(systemPath(folder)) ? readdirSync(folder).filter(isDraft) : []
+  for (const one of [...drafts.map((name) => join(folder, name)), path]) rmSync(systemPath(one), { force: true })
+}
+
 /**
  * Puts a file with `text` at `path` in one step. It is written under another name first, and never through a link or
  * into an existing file. The caller has checked the path.
@@ -128,7 +146,7 @@ export function replaceServerFile(
   mode: number,
   owner?: { readonly uid: number; readonly gid: number },
 ): FileIdentity {
-  const draft = systemPath(`${path}.new-${process.pid}`)
+  const draft = systemPath(`${path}${DRAFT}${process.pid}`)
   // Left by a start with the same process id that died half way. If it is a link, the link is removed and not its
   // target.
   if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)

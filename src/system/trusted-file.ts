@@ -24,7 +24,7 @@ export function readSecretFile(path: string): Result<Buffer, UntrustedFile> {
   )
 }
 
-/** The first line of a secret, without its end, be it LF or CRLF. @returns as {@link readSecretFile}. */
+/** The first line of a secret, without its end (LF or CRLF). @returns as {@link readSecretFile}. */
 export function readSecretLine(path: string): Result<Uint8Array, UntrustedFile> {
   const read = readSecretFile(path)
   if (!read.ok) return read

@@ -2,10 +2,10 @@
  * A cluster process under an attacker's control. The server starts it for a connection, as systemd would
  * (helper-service.ts): descriptor 3 is its channel. It says that it has started, gets its configuration, and then:
  *
- *   --says LINE    what it sends; may be given several times: in turn
- *   --times N      how often, as fast as the warden reads it
- *   --deaf         reads nothing
- *   --first        says of each packet that it is first, twice, and the same of packets that nobody asked about
+ *   --says LINE    Sends this line. Several lines are sent in turn.
+ *   --times N      Sends them so often, as fast as the warden reads.
+ *   --deaf         Reads nothing.
+ *   --first        Says of each packet twice that it is first. Says the same of packets that nobody asked about.
  */
 import { once } from 'node:events'
 import { Socket } from 'node:net'

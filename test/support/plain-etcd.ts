@@ -150,7 +150,7 @@ export class HostileEtcd implements Disposable {
     return port((this.#server.address() as AddressInfo).port)
   }
 
-  /** Whoever is connected must connect again. */
+  /** Ends all connections. Clients must connect again. */
   cut(): void {
     this.#server.closeAllConnections()
   }

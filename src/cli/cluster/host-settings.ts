@@ -2,8 +2,8 @@
  * The settings of this host about its cluster, and how a command changes them: under a lock, with a line in the audit
  * log, and only if the server would take the new text. What was made is removed again where a later step fails.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { changedText } from '../../audit-log/changed-lines.ts'
 import { loadConfig, loadServerConfig } from '../../config/load.ts'
 import { type ConfigFiles, withTexts } from '../../config/reading/config-files.ts'
@@ -15,7 +15,7 @@ import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
-import { prepareServerFile, replaceServerFile } from '../../system/server-file.ts'
+import { prepareServerFile, removeFileAndDrafts, replaceServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 import { readSecretLine } from '../../system/trusted-file.ts'
 import { recorded } from '../recorded.ts'
@@ -176,14 +176,10 @@ async function carryOut(
   return failed[0] === undefined ? ok(undefined) : { ok: false, failure: failed[0] }
 }
 
-/** With what a server that was killed while it wrote this file has left of it. @returns why something stays. */
+/** @returns why something stays. */
 function removeAll(path: string): Failure | undefined {
   try {
-    const folder = dirname(path)
-    const draft = `${basename(path)}.new-`
-    const isDraft = (name: string): boolean => name.startsWith(draft) && /^[0-9]+$/.test(name.slice(draft.length))
-    const drafts = existsSync(systemPath(folder)) ? readdirSync(folder).filter(isDraft) : []
-    for (const one of [...drafts.map((name) => join(folder, name)), path]) rmSync(systemPath(one), { force: true })
+    removeFileAndDrafts(path)
     return undefined
   } catch (error) {
     return refuse('CONFIG_UNWRITABLE', `${path} is still there: ${fileReason(error)}`, {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { type ClusterAddress, clusterAddress, clusterName } from '../../config/server/cluster-settings.ts'
-import { LONGEST_PASSWORD } from '../../daemon/link/cluster-protocol.ts'
+import { judgePasswordLength } from '../../daemon/warden/cluster-process/secrets.ts'
 import type { Survey } from '../../etcd/survey-report.ts'
 import { withSettings } from '../../host/set-up/edit-settings.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -187,9 +187,8 @@ async function adminPassword(admin: string, given: Given, terminal: Terminal): P
 }
 
 function judgePassword(what: string, password: string): Result<string> {
-  if (password === '') return refuse('KEY_INVALID', `${what} is empty`)
-  if (password.length <= LONGEST_PASSWORD) return ok(password)
-  return refuse('KEY_INVALID', `${what}: a password has at most ${LONGEST_PASSWORD} bytes`)
+  const judged = judgePasswordLength(what, password.length)
+  return judged.ok ? ok(password) : judged
 }
 
 /** As the nodes will ask. */

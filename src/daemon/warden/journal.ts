@@ -315,13 +315,8 @@ export class Journal {
     })
   }
 
-  #grantOpened(
-    knock: Knock,
-    stanza: StanzaId,
-    { grant, ended, displaced }: GrantAction,
-    names: StanzaNames,
-    tried: Fields,
-  ): void {
+  #grantOpened(knock: Knock, stanza: StanzaId, action: GrantAction, names: StanzaNames, tried: Fields): void {
+    const { grant } = action
     const shutBy = this.#whatShuts(grant).join(',')
     this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
       verdict: 'granted',
@@ -334,7 +329,7 @@ export class Journal {
       ...tried,
       ...(shutBy !== '' && { shutBy }),
     })
-    this.#endedFor({ ...(ended && { ended }), ...(displaced && { displaced }) })
+    this.#endedFor(action)
   }
 
   /** Other grants that ended for one that has opened. */

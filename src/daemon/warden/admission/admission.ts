@@ -15,7 +15,7 @@
  *
  * Why the cluster may be asked before the record is on the disk: a door opens only after both. If this host fails in
  * between, the packet has opened nothing, and is used in the cluster, or nowhere. If the disk fails, the knock is
- * refused, whatever the cluster says; a copy of it is then refused by the cluster.
+ * refused. The answer of the cluster changes nothing then, and the cluster refuses a copy later.
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -238,7 +238,7 @@ export class Admission {
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
     }
-    // Of those that the store could not record: whatever the cluster says of them, they open nothing.
+    // Answers for packets that the store could not record. These open nothing, also if the cluster says “first”.
     this.#asked.clear()
     this.#logSuppressedSoon()
     if (replays === undefined) return

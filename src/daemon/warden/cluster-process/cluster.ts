@@ -21,9 +21,10 @@ import {
   parseFromCluster,
   type ToCluster,
 } from '../../link/cluster-protocol.ts'
+import { BoundedLines } from '../bounded-lines.ts'
 import type { ReceiverProcess } from '../receiver-process/spawn.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
-import { BoundedLines, ClusterLimits } from './limits.ts'
+import { ClusterLimits, STATE_LINES } from './limits.ts'
 import type { PastFile } from './past-file.ts'
 import type { Records, RecordsStatus } from './records.ts'
 import type { SpawnedCluster } from './spawn.ts'
@@ -112,7 +113,7 @@ export class Cluster {
   #limits = new ClusterLimits(monotonic())
   /** Ends a process that is not honest. */
   #onBroken: (why: string) => void = () => {}
-  readonly #lines = new BoundedLines(monotonic())
+  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
   /** For a process that has not said yet that it runs. */
   #unsent: ToCluster[] | undefined
   #restarts = 0

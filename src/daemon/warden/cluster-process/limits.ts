@@ -17,7 +17,7 @@ const MOST_UNREAD = 16 * 1024 * 1024
 /** It tells every five seconds how etcd is. */
 const LONGEST_SILENCE = milliseconds(60_000)
 /** Lines of the log about the state of the cluster. etcd can be lost and found some times a minute. */
-const LINES = { perSecond: 0.2, burst: 30 }
+export const STATE_LINES = { perSecond: 0.2, burst: 30 }
 
 export class ClusterLimits {
   readonly #messages: TokenBucket
@@ -33,8 +33,8 @@ export class ClusterLimits {
 
   onMessage(message: FromCluster, now: Milliseconds): string | undefined {
     const size = message.type === 'changes' ? message.changes.length : 1
-    if (!this.#messages.take(size, now)) return 'it sends more than an honest process does'
-    if (message.type === 'records' && !this.#states.take(1, now)) return 'it sends more than an honest process does'
+    const isMore = !this.#messages.take(size, now) || (message.type === 'records' && !this.#states.take(1, now))
+    if (isMore) return 'it sends more than an honest process does'
     if (message.type === 'health') this.#heardAt = now
     // Each is answered with all certificates.
     if ((message.type === 'started') === this.#hasStarted) return 'it sent an invalid message: it starts once'
@@ -49,26 +49,5 @@ export class ClusterLimits {
 
   onSilence(now: Milliseconds): string | undefined {
     return now - this.#heardAt <= LONGEST_SILENCE ? undefined : 'it says nothing'
-  }
-}
-
-/** Lines about one matter: those that come too often are counted, and the next one tells how many. */
-export class BoundedLines {
-  readonly #lines: TokenBucket
-  #leftOut = 0
-
-  constructor(now: Milliseconds) {
-    this.#lines = new TokenBucket(LINES, now)
-  }
-
-  /** @returns what the line says besides; undefined if there is to be no line. */
-  next(now: Milliseconds): { readonly leftOut?: number } | undefined {
-    if (!this.#lines.take(1, now)) {
-      this.#leftOut++
-      return undefined
-    }
-    const leftOut = this.#leftOut
-    this.#leftOut = 0
-    return leftOut === 0 ? {} : { leftOut }
   }
 }

@@ -12,7 +12,8 @@ import type { Log } from '../../../log.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
 import type { FromCluster, RecordChange, ToCluster } from '../../link/cluster-protocol.ts'
-import { BoundedLines, UNREADABLE } from './limits.ts'
+import { BoundedLines } from '../bounded-lines.ts'
+import { STATE_LINES, UNREADABLE } from './limits.ts'
 
 export interface RecordListener {
   /** Each record when it is written, and all again at each list. @param value from JSON, in no known form. */
@@ -71,7 +72,7 @@ export class Records {
   #state: { readonly following: boolean; readonly since: Date; readonly why?: string }
   #unreadable = 0
   #allowed = new TokenBucket(UNREADABLE, monotonic())
-  readonly #lines = new BoundedLines(monotonic())
+  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
   #complainedAt: Milliseconds | undefined
 
   constructor(parts: RecordsParts) {

@@ -26,13 +26,9 @@ export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets
   const { secure, user, passwordFile, authoritiesFile, own } = config
   const password = passwordFile === undefined ? ok(undefined) : readSecretLine(passwordFile)
   if (!password.ok) return named('CLUSTER_PASSWORD_FILE', password.failure)
-  if (password.value?.length === 0)
-    return named('CLUSTER_PASSWORD_FILE', refuse('KEY_INVALID', `${passwordFile} is empty`).failure)
-  if ((password.value?.length ?? 0) > LONGEST_PASSWORD)
-    return named(
-      'CLUSTER_PASSWORD_FILE',
-      refuse('KEY_INVALID', `${passwordFile}: a password has at most ${LONGEST_PASSWORD} bytes`).failure,
-    )
+  const length =
+    password.value === undefined ? ok(undefined) : judgePasswordLength(`${passwordFile}`, password.value.length)
+  if (!length.ok) return named('CLUSTER_PASSWORD_FILE', length.failure)
   const authorities = authoritiesFile === undefined ? ok(undefined) : readCertificates(authoritiesFile)
   if (!authorities.ok) return named('CLUSTER_CA_FILE', authorities.failure)
   const shown = own === undefined ? ok(undefined) : readOwnCertificate(own)
@@ -47,6 +43,13 @@ export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets
     ...(user !== undefined &&
       password.value !== undefined && { login: { user, password: Buffer.from(password.value).toString('utf8') } }),
   })
+}
+
+/** @param what holds the password. @returns KEY_INVALID for one that is empty, or longer than a message can carry. */
+export function judgePasswordLength(what: string, length: number): Result<void, Failure<'KEY_INVALID'>> {
+  if (length === 0) return refuse('KEY_INVALID', `${what} is empty`)
+  if (length <= LONGEST_PASSWORD) return ok(undefined)
+  return refuse('KEY_INVALID', `${what}: a password has at most ${LONGEST_PASSWORD} bytes`)
 }
 
 /**

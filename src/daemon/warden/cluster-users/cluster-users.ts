@@ -15,7 +15,8 @@ import { stanzaTexts } from '../../../config/access/cluster-blocks.ts'
 import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
-import { BoundedLines } from '../cluster-process/limits.ts'
+import { BoundedLines } from '../bounded-lines.ts'
+import { STATE_LINES } from '../cluster-process/limits.ts'
 import type { Records } from '../cluster-process/records.ts'
 import type { CopyFile } from './copy-file.ts'
 import { UsersView } from './view.ts'
@@ -91,7 +92,7 @@ export class ClusterUsers {
   #freshAt: number | undefined
   #keptAt: number
   #wasOutdated = false
-  readonly #lines = new BoundedLines(monotonic())
+  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
   #apply: ApplyCopy | undefined
   #ended = new Set<StanzaName>()
   /** Those of the copy that is being put into force. */
@@ -214,8 +215,8 @@ export class ClusterUsers {
     if (why !== undefined) return this.#cannot(why)
     const pages = onPages(stanzaTexts(this.#text).map(({ text }) => text))
     if (!pages.ok) return pages
-    // So far above it that it is newer for each node that has this version or an earlier one, of whatever ids. A node
-    // with a later one knows of a change that this copy lacks, and does not take it.
+    // So far above it that it is newer for each node that has this version or an earlier one. The ids do not matter.
+    // A node with a later one knows of a change that this copy lacks, and does not take it.
     const own: Roster = { ...seen, version: seen.version + MOST_RECENT, node: '', at: 0, pages: [], recent: [] }
     const made = await this.#publish(pages.value, own, this.#view.rosters)
     return made === 'again' ? this.#cannot('another node was first: look at “ghostport status”') : made
@@ -341,7 +342,7 @@ export class ClusterUsers {
     this.#tellProblem(this.#problem)
   }
 
-  /** Whoever carries the records may show another state each time. */
+  /** The lines are bounded: etcd, or the cluster process, may show another state each time. */
   #tellProblem({ code, detail }: EditFailure): void {
     const more = this.#lines.next(monotonic())
     if (more !== undefined) this.#parts.log.write('error', 'cluster users', { code, detail, ...more })

@@ -20,6 +20,7 @@ import {
   type ConsoleRight,
   rightFor,
 } from '../../link/console-protocol.ts'
+import { BoundedLines } from '../bounded-lines.ts'
 import { grantTag } from '../revoke-target.ts'
 import type { EventRing } from './event-ring.ts'
 import { extended } from './extend.ts'
@@ -58,9 +59,8 @@ type UserChange = Exclude<Change, { ask: 'revoke' | 'extend' | 'reload' }>
 export class Desk {
   readonly #parts: DeskParts
   readonly #looks: Looks
-  readonly #refusals = new TokenBucket(REFUSALS, monotonic())
+  readonly #refusals = new BoundedLines(REFUSALS, monotonic())
   readonly #deeds = { done: new TokenBucket(DEEDS, monotonic()), refused: new TokenBucket(REFUSALS, monotonic()) }
-  #unrecorded = 0
   #unrecordedDeeds = 0
 
   constructor(parts: DeskParts) {
@@ -124,11 +124,11 @@ export class Desk {
   }
 
   async #refuse({ ask, by }: Change, right: ConsoleRight): Promise<Result<never>> {
-    if (this.#refusals.take(1, monotonic())) {
-      const more = this.#unrecorded === 0 ? '' : `; ${this.#unrecorded} more refusals before it have no line`
-      this.#unrecorded = 0
+    const line = this.#refusals.next(monotonic())
+    if (line !== undefined) {
+      const more = line.leftOut === undefined ? '' : `; ${line.leftOut} more refusals before it have no line`
       await this.#parts.record({ by: this.#actor(by), did: `${ask}: refused`, note: `CONSOLE_RIGHTS${more}` })
-    } else this.#unrecorded++
+    }
     return refuse('CONSOLE_REFUSED', `CONSOLE_RIGHTS does not have “${right}”`)
   }
 

@@ -1,7 +1,7 @@
 /**
- * A node that opens what others have granted (FROM_CLUSTER). Each grant is taken once, by a note in a file that is
- * written before it opens, and is on the disk soon after; what is revoked is never taken, and that is on the disk at
- * once. Each answer is written back, for the node that granted it.
+ * A node that opens what others have granted (FROM_CLUSTER). Each grant is taken once, by a note in a file. The note is
+ * written before the grant opens, and is on the disk soon after. What is revoked is never taken. The note of that is on
+ * the disk at once. Each answer is written back, for the node that granted it.
  */
 import type { Grant } from '../../../access/grant.ts'
 import type { Policy } from '../../../access/policy.ts'

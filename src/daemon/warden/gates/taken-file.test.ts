@@ -47,7 +47,7 @@ describe('the grants that a node has taken', () => {
     const [a, b] = [note('a'), note('b')]
     assert.ok(!first.isNew(id('b'), at(2000)))
     assert.deepEqual([await a.written, await b.written], [undefined, undefined])
-    // As it is on the disk now, for whoever reads it.
+    // Another process would read the same.
     assert.match(readFileSync(path, 'utf8'), /"a".*\n.*"b".*\n$/)
     let isDurable = false
     const durable = Promise.all([a.durable, b.durable]).then((both) => {
