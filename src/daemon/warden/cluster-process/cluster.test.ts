@@ -219,6 +219,18 @@ describe('the cluster process', () => {
     assert.ok(lines.length > 0 && lines.length < 50, `${lines.length}`)
   })
 
+  it('has its last state in the log, however many came before it', async (t) => {
+    const { puppet, log } = start(t)
+    puppet().says({ type: 'started' })
+    for (let i = 0; i < 1000; i++) puppet().says({ type: 'health', why: `reason ${i}` })
+    puppet().says({ type: 'health', took: milliseconds(3) })
+    const told = () => log.records.find(({ event }) => event === 'cluster usable')
+    for (let waited = 0; told() === undefined && waited < 20_000; waited += 50) await delay(50)
+    const fields = told()?.fields
+    assert.equal(fields?.['tookMs'], 3)
+    assert.ok(Number(fields['leftOut']) > 900, `${fields['leftOut']}`)
+  })
+
   it('is not asked for more than it can have', async (t) => {
     const { cluster, puppet } = start(t)
     puppet().says({ type: 'started' })

@@ -21,9 +21,9 @@ import {
   parseFromCluster,
   type ToCluster,
 } from '../../link/cluster-protocol.ts'
-import { BoundedLines } from '../bounded-lines.ts'
 import type { ReceiverProcess } from '../receiver-process/spawn.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
+import { StateLines } from '../state-lines.ts'
 import { ClusterLimits, STATE_LINES } from './limits.ts'
 import type { PastFile } from './past-file.ts'
 import type { Records, RecordsStatus } from './records.ts'
@@ -92,6 +92,14 @@ export interface ClusterParts {
   readonly log: Log
 }
 
+interface Health {
+  readonly usable: boolean
+  /** Where it is not usable. */
+  readonly why?: string
+  /** Milliseconds. */
+  readonly took?: number
+}
+
 interface Waiting {
   readonly answer: (claim: ClusterClaim) => void
   readonly timer: NodeJS.Timeout
@@ -113,13 +121,13 @@ export class Cluster {
   #limits = new ClusterLimits(monotonic())
   /** Ends a process that is not honest. */
   #onBroken: (why: string) => void = () => {}
-  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
+  readonly #lines: StateLines<Health>
   /** For a process that has not said yet that it runs. */
   #unsent: ToCluster[] | undefined
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
   #stopped = false
-  #health: { readonly usable: boolean; readonly since: Date; readonly why?: string; readonly took?: number }
+  #health: Health & { readonly since: Date }
   #lookedAt = monotonic()
   readonly #counts = { first: 0, usedElsewhere: 0, unknown: 0 }
 
@@ -127,6 +135,12 @@ export class Cluster {
     this.#parts = parts
     this.#secrets = parts.secrets
     this.#health = { usable: false, since: new Date(), why: 'it has not answered yet' }
+    const { cluster, node } = parts.config
+    this.#lines = new StateLines(STATE_LINES, ({ usable, took, why }, more) => {
+      const fields = { cluster, node, ...more }
+      if (usable) parts.log.write('info', 'cluster usable', { ...fields, tookMs: took ?? 0 })
+      else parts.log.write('error', 'cluster unusable', { ...fields, detail: why ?? '' })
+    })
   }
 
   /** Absent without CLUSTER_SECRET_FILE. */
@@ -262,6 +276,7 @@ export class Cluster {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+    this.#lines.forget()
     this.#child?.kill('SIGKILL')
     for (const id of [...this.#waiting.keys()]) this.#settle(id, GONE)
     this.#parts.records?.lost('the server stops')
@@ -323,17 +338,11 @@ export class Cluster {
   }
 
   /** Each change is told once. */
-  #learn(health: { readonly usable: boolean; readonly why?: string; readonly took?: number }): void {
+  #learn(health: Health): void {
     const before = this.#health
     const isSame = before.usable === health.usable
     this.#health = { ...health, since: isSame ? before.since : new Date() }
-    const { log, config } = this.#parts
-    if (isSame && (health.usable || before.why === health.why)) return
-    const more = this.#lines.next(monotonic())
-    if (more === undefined) return
-    const fields = { cluster: config.cluster, node: config.node, ...more }
-    if (health.usable) log.write('info', 'cluster usable', { ...fields, tookMs: health.took ?? 0 })
-    else log.write('error', 'cluster unusable', { ...fields, detail: health.why ?? '' })
+    if (!isSame || (!health.usable && before.why !== health.why)) this.#lines.tell(health)
   }
 
   #settle(id: number, claim: ClusterClaim): void {

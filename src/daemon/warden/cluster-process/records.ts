@@ -12,7 +12,7 @@ import type { Log } from '../../../log.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
 import type { FromCluster, RecordChange, ToCluster } from '../../link/cluster-protocol.ts'
-import { BoundedLines } from '../bounded-lines.ts'
+import { StateLines } from '../state-lines.ts'
 import { STATE_LINES, UNREADABLE } from './limits.ts'
 
 export interface RecordListener {
@@ -58,6 +58,13 @@ const MOST_WRITES = 20_000
 const GRACE = milliseconds(250)
 const COMPLAINT_INTERVAL = milliseconds(60_000)
 
+/** Whether changes are told. */
+interface Told {
+  readonly level: 'info' | 'warning'
+  readonly detail: string
+  readonly records?: number
+}
+
 export class Records {
   readonly #parts: RecordsParts
   readonly #listeners = new Map<RecordKind, RecordListener[]>()
@@ -72,11 +79,14 @@ export class Records {
   #state: { readonly following: boolean; readonly since: Date; readonly why?: string }
   #unreadable = 0
   #allowed = new TokenBucket(UNREADABLE, monotonic())
-  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
+  readonly #lines: StateLines<Told>
   #complainedAt: Milliseconds | undefined
 
   constructor(parts: RecordsParts) {
     this.#parts = parts
+    this.#lines = new StateLines(STATE_LINES, ({ level, ...fields }, more) =>
+      parts.log.write(level, 'cluster records', { ...fields, ...more }),
+    )
     this.#state = { following: false, since: new Date(), why: 'they were not listed yet' }
   }
 
@@ -170,7 +180,7 @@ export class Records {
       case 'following':
         if (!this.#state.following) {
           this.#state = { following: true, since: new Date() }
-          this.#tell('info', { detail: 'each change is told', records: this.#known.size })
+          this.#lines.tell({ level: 'info', detail: 'each change is told', records: this.#known.size })
         }
         this.#each((listener) => listener.onFollowing?.())
         return
@@ -221,14 +231,8 @@ export class Records {
 
   #cut(why: string): void {
     const { following, since, why: before } = this.#state
-    if (following) this.#tell('warning', { detail: `changes are not told: ${why}` })
+    if (following) this.#lines.tell({ level: 'warning', detail: `changes are not told: ${why}` })
     if (following || before !== why) this.#state = { following: false, since: following ? new Date() : since, why }
-  }
-
-  /** Whether changes are told. */
-  #tell(level: 'info' | 'warning', fields: { readonly detail: string; readonly records?: number }): void {
-    const more = this.#lines.next(monotonic())
-    if (more !== undefined) this.#parts.log.write(level, 'cluster records', { ...fields, ...more })
   }
 
   #complain(): void {

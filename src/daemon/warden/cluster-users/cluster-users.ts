@@ -15,9 +15,9 @@ import { stanzaTexts } from '../../../config/access/cluster-blocks.ts'
 import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../../../units.ts'
-import { BoundedLines } from '../bounded-lines.ts'
 import { STATE_LINES } from '../cluster-process/limits.ts'
 import type { Records } from '../cluster-process/records.ts'
+import { StateLines } from '../state-lines.ts'
 import type { CopyFile } from './copy-file.ts'
 import { UsersView } from './view.ts'
 
@@ -92,7 +92,7 @@ export class ClusterUsers {
   #freshAt: number | undefined
   #keptAt: number
   #wasOutdated = false
-  readonly #lines = new BoundedLines(STATE_LINES, monotonic())
+  readonly #lines: StateLines<EditFailure>
   #apply: ApplyCopy | undefined
   #ended = new Set<StanzaName>()
   /** Those of the copy that is being put into force. */
@@ -108,6 +108,9 @@ export class ClusterUsers {
   constructor(parts: ClusterUsersParts) {
     this.#parts = parts
     const { records, copy, log } = parts
+    this.#lines = new StateLines(STATE_LINES, ({ code, detail }, more) =>
+      log.write('error', 'cluster users', { code, detail, ...more }),
+    )
     this.#keptAt = monotonic()
     const kept = copy.read()
     if (!kept.ok) log.write('error', 'cluster users', { code: kept.failure.code, detail: kept.failure.detail })
@@ -147,6 +150,7 @@ export class ClusterUsers {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#lines.forget()
     this.#keep()
   }
 
@@ -322,14 +326,14 @@ export class ClusterUsers {
   /** @param shown what etcd shows instead; undefined: nothing is wrong. */
   #cannotTake(shown: string | undefined): void {
     if (shown === undefined) {
-      this.#problem = undefined
+      this.#isWell()
       this.#tick()
       return
     }
     const detail = `this node has version ${this.#seen?.version} of the users of the cluster, and etcd was put back: ${shown}`
     if (this.#problem?.detail === detail) return
     this.#problem = refuse('CLUSTER_USERS_WENT_BACK', detail, { suggestion: 'ghostport user publish --copy' }).failure
-    this.#tellProblem(this.#problem)
+    this.#lines.tell(this.#problem)
   }
 
   /** A change here would begin other users beside those of the other nodes. */
@@ -339,13 +343,12 @@ export class ClusterUsers {
       'wrote them. Where nobody needs them any more: etcdctl del --prefix ghostport/NAME/records/users/'
     if (this.#problem?.detail === detail) return
     this.#problem = refuse('CLUSTER_USERS_REFUSED', detail).failure
-    this.#tellProblem(this.#problem)
+    this.#lines.tell(this.#problem)
   }
 
-  /** The lines are bounded: etcd, or the cluster process, may show another state each time. */
-  #tellProblem({ code, detail }: EditFailure): void {
-    const more = this.#lines.next(monotonic())
-    if (more !== undefined) this.#parts.log.write('error', 'cluster users', { code, detail, ...more })
+  #isWell(): void {
+    this.#problem = undefined
+    this.#lines.forget()
   }
 
   #isFreshAt(at: number | undefined): void {
@@ -377,7 +380,7 @@ export class ClusterUsers {
     this.#stanzas = stanzas.length
     this.#seen = seen
     this.#current = roster
-    this.#problem = undefined
+    this.#isWell()
     log.write('info', 'cluster users', { version: roster.version, by: roster.node, stanzas: stanzas.length })
     this.#isDue = true
     void this.#applyNow()
