@@ -24,9 +24,17 @@ License: LGPL-3+
  On Debian systems, the whole text of the GNU Lesser General Public License is in /usr/share/common-licenses/LGPL-3. The
  file is as its authors made it; the text is in licences.txt beside it too.
 `
+/** What is within two programs of the server. */
+const PROTOBUF = `Files: usr/lib/ghostport/dist/daemon/cluster.js usr/lib/ghostport/dist/daemon/errand.js
+Copyright: the authors of ghostport, Buf Technologies, Inc., and Google Inc.
+License: Apache-2.0 and BSD-3-clause
+ Each file has a part of @bufbuild/protobuf (Apache-2.0), with a part of Google’s (BSD): the texts are at the end of the
+ file. On Debian systems, the whole text of the Apache License, version 2.0, is in
+ /usr/share/common-licenses/Apache-2.0.
+`
 
 /**
- * @param hasPage whether the package has the page that a gateway serves.
+ * @param hasPage whether the package has the page that a gateway serves: the one with a server.
  * @param node the text of LICENSE of Node.js: it covers V8, OpenSSL, ICU and the other parts too.
  * @param koffi the text of its LICENSE.txt.
  * @param qr the text of its LICENSE-MIT, where the package has it.
@@ -35,7 +43,7 @@ export function copyright(hasPage: boolean, node: string, koffi: string, qr?: st
   return [
     HEAD,
     PAGES,
-    ...(hasPage ? [OPENPGP] : []),
+    ...(hasPage ? [OPENPGP, PROTOBUF] : []),
     stanza(
       'usr/lib/ghostport/node',
       'Node.js contributors, and the authors of its parts: see the licence',

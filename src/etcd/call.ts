@@ -1,13 +1,10 @@
-/**
- * One request to one member of an etcd cluster, by the JSON gateway that each member has (`/v3/…`). Nothing is sent a
- * second time here.
- */
+/** One request to one member of an etcd cluster, by etcd’s own API over gRPC. Nothing is sent a second time here. */
 import { createSecureContext } from 'node:tls'
-import { jsonLine, printable } from '../bytes/text.ts'
-import { integer, type Reader, record, text } from '../json-reader.ts'
 import type { Milliseconds } from '../units.ts'
-import { Connections, type EtcdMember } from './connections.ts'
-import { openStream, type StreamOptions } from './stream.ts'
+import { beginRequest, exchange } from './grpc.ts'
+import { decodeMessage, encodeMessage, type Fields } from './message-type.ts'
+import { type EtcdMethod, METHODS } from './messages.ts'
+import { type EtcdMember, type Session, Sessions } from './sessions.ts'
 
 /** How the members are reached. */
 export interface EtcdAccess {
@@ -36,25 +33,17 @@ export type EtcdAnswer =
   | { readonly kind: 'refused'; readonly code: number; readonly why: string }
   | { readonly kind: 'silence'; readonly why: string }
 
-/** Bytes of the longest answer: a full batch of claims has some 40 000. */
+/** Bytes of the longest answer, and of one message of a watch: a full batch of claims has some 40 000. */
 const LONGEST_ANSWER = 4 * 1024 * 1024
 
-/** What a member answers instead: the status of gRPC, as JSON. */
-const readError: Reader<{ readonly code: number; readonly message: string }> = (value) => {
-  const { code, message } = (value ?? {}) as { readonly code?: unknown; readonly message?: unknown }
-  return errorFields({ code, message })
-}
-const errorFields = record({ code: integer({ min: 1, max: 99 }), message: text({ max: 10_000 }) }, {})
-
 export interface EtcdCalls {
-  /** Never rejects. @param path such as `/v3/kv/txn`. */
-  call(member: EtcdMember, path: string, body: unknown, options: CallOptions): Promise<EtcdAnswer>
+  /** Never rejects. */
+  call(member: EtcdMember, method: EtcdMethod, body: Fields, options: CallOptions): Promise<EtcdAnswer>
   /**
    * An answer without an end: one value after the other. Never rejects.
-   * @param path such as `/v3/watch`.
    * @returns why it has ended.
    */
-  stream(member: EtcdMember, path: string, body: unknown, options: StreamOptions): Promise<string>
+  stream(member: EtcdMember, method: EtcdMethod, body: Fields, options: StreamOptions): Promise<string>
   close(): void
 }
 
@@ -65,21 +54,69 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface StreamOptions {
+  readonly token?: string | undefined
+  /** Ends it. */
+  readonly signal: AbortSignal
+  /** @param value of the type of the method’s answer. What it says is not looked at. */
+  readonly onValue: (value: Fields) => void
+}
+
 export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
   const secureContext = tls && createSecureContext(tlsOptions(tls))
-  const connections = new Connections(secureContext)
+  const sessions = new Sessions(secureContext)
   return {
-    stream: (member, path, body, options) =>
-      openStream(member, { path, body: jsonLine(body), secureContext, longestValue: LONGEST_ANSWER }, options),
-    async call(member, path, body, { limit, token, signal }) {
-      const asked = { path, body: jsonLine(body), token }
-      const answer = await connections.exchange(member, asked, { limit, longestBody: LONGEST_ANSWER, signal })
-      return 'why' in answer
-        ? { kind: 'silence', why: printable(answer.why).slice(0, 300) }
-        : readAnswer(answer.status, answer.body)
+    stream: (member, method, body, options) => openStream(sessions.alone(member), method, body, options),
+    async call(member, method, body, { limit, token, signal }) {
+      const { request, response } = METHODS[method]
+      const asked = { path: pathOf(method), message: encodeMessage(request, body), token }
+      const answer = await exchange(sessions.to(member), asked, { limit, longest: LONGEST_ANSWER, signal })
+      if ('message' in answer) {
+        const value = decodeMessage(response, answer.message)
+        return value === undefined ? { kind: 'silence', why: NO_SENSE } : { kind: 'answer', value }
+      }
+      const { why } = answer
+      return 'status' in answer && !UNCERTAIN.has(answer.status)
+        ? { kind: 'refused', code: answer.status, why }
+        : { kind: 'silence', why }
     },
-    close: () => connections.close(),
+    close: () => sessions.close(),
   }
+}
+
+function pathOf(method: EtcdMethod): string {
+  return `/etcdserverpb.${method}`
+}
+
+/** On a connection of its own, which ends with it. */
+function openStream(session: Session, method: EtcdMethod, body: Fields, options: StreamOptions): Promise<string> {
+  const { token, signal, onValue } = options
+  const { request, response } = METHODS[method]
+  return new Promise((resolve) => {
+    const asked = { path: pathOf(method), message: encodeMessage(request, body), token }
+    const cancel = beginRequest(
+      session,
+      asked,
+      {
+        longest: LONGEST_ANSWER,
+        onMessage: (message) => {
+          if (signal.aborted) return
+          const value = decodeMessage(response, message)
+          if (value === undefined) cancel('a stream that is not etcd’s')
+          else onValue(value)
+        },
+        onEnd: ({ why }) => {
+          signal.removeEventListener('abort', onAbort)
+          session.end(why)
+          resolve(why)
+        },
+      },
+      true,
+    )
+    const onAbort = (): void => cancel('not needed any more')
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+  })
 }
 
 /** As Node.js takes it. */
@@ -92,29 +129,5 @@ export function tlsOptions({ authorities, own }: EtcdTls) {
 }
 
 /** gRPC: DEADLINE_EXCEEDED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE. What was asked may have been done all the same. */
-const UNCERTAIN: ReadonlySet<number> = new Set([1, 2, 4, 10, 13, 14, 15])
-
-/**
- * etcd with `--client-cert-auth` and logins says so, in other words and as plain text: by its JSON gateway, the name in
- * a certificate is nobody’s login.
- */
-const HAS_COMMON_NAME =
-  'etcd takes no certificate with a CommonName (CN) while it asks for logins: make one without, for CLUSTER_CERTIFICATE_FILE'
-
-function noAnswer(status: number, body: string): string {
-  return `an answer that is none of etcd, with status ${status}: ${printable(body.slice(0, 100))}`
-}
-
-function readAnswer(status: number, body: string): EtcdAnswer {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch {
-    return { kind: 'silence', why: /^CommonName/.test(body) ? HAS_COMMON_NAME : noAnswer(status, body) }
-  }
-  if (status === 200) return { kind: 'answer', value }
-  const error = readError(value)
-  if (error === undefined) return { kind: 'silence', why: noAnswer(status, body) }
-  const why = printable(error.message).slice(0, 300)
-  return UNCERTAIN.has(error.code) ? { kind: 'silence', why } : { kind: 'refused', code: error.code, why }
-}
+const UNCERTAIN: ReadonlySet<number> = new Set([0, 1, 2, 4, 10, 13, 14, 15])
+const NO_SENSE = 'an answer that is none of etcd'

@@ -10,6 +10,7 @@ import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
 import { either, list, mapped, type Reader, record, text } from '../json-reader.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import type { Brand } from '../units.ts'
+import type { Fields } from './message-type.ts'
 
 /** The id of a lease of etcd, in decimal. */
 export type LeaseId = Brand<string, 'LeaseId'>
@@ -43,12 +44,12 @@ export function closedKey(cluster: string): string {
 }
 
 /** A condition of a transaction: nobody has written this key. @param key as {@link encoded} gives it. */
-export function isAbsent(key: string): unknown {
+export function isAbsent(key: string): Fields {
   return { key, target: 'CREATE', result: 'EQUAL', create_revision: '0' }
 }
 
-/** @param claims at most {@link MOST_CLAIMS}, each digest once. @returns the body for `/v3/kv/txn`. */
-export function claimTxn({ cluster, node }: ClaimSpace, claims: readonly EtcdClaim[], lease: LeaseId): unknown {
+/** @param claims at most {@link MOST_CLAIMS}, each digest once. @returns the body for `KV/Txn`. */
+export function claimTxn({ cluster, node }: ClaimSpace, claims: readonly EtcdClaim[], lease: LeaseId): Fields {
   const closed = { request_range: { key: encoded(closedKey(cluster)) } }
   const each = claims.map(({ digest, nonce }) => {
     const key = encoded(claimKey(cluster, digest))

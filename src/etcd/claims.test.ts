@@ -26,13 +26,13 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
 
   async ask(path: string, body: unknown): Promise<EtcdAnswer> {
     this.asked.push(path)
-    if (path === '/v3/lease/grant') return this.#answer({ ID: `${++this.leases}`, TTL: '900' })
-    if (path === '/v3/kv/put') {
+    if (path === 'Lease/LeaseGrant') return this.#answer({ ID: `${++this.leases}`, TTL: '900' })
+    if (path === 'KV/Put') {
       const { value } = body as { readonly value: string }
       this.closed = value
       return this.#answer({})
     }
-    if (path === '/v3/kv/range') return this.#answer({ kvs: [] })
+    if (path === 'KV/Range') return this.#answer({ kvs: [] })
     const fault = this.faults.shift()
     if (fault === 'lost before') return { kind: 'silence', why: 'lost' }
     if (fault === 'no lease') return { kind: 'refused', code: 5, why: 'etcdserver: requested lease not found' }
@@ -98,7 +98,7 @@ describe('claims', () => {
     })
     const answers = await Promise.all(digests.map((digest) => made.claim(digest, milliseconds(500))))
     assert.ok(answers.every((answer) => answer === 'first'))
-    assert.equal(etcd.asked.filter((path) => path === '/v3/kv/txn').length, 10)
+    assert.equal(etcd.asked.filter((path) => path === 'KV/Txn').length, 10)
   })
 
   it('are unknown if etcd does not answer, also where it did what was asked', async () => {

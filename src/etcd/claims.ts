@@ -81,7 +81,7 @@ export class Claims {
     const { etcd, cluster, clocks } = this.#parts
     const before = this.#past
     const began = clocks.monotonic()
-    const answer = await etcd.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, limit)
+    const answer = await etcd.ask('KV/Range', { key: encoded(closedKey(cluster)) }, limit)
     if (answer.kind !== 'answer') return { why: answer.why }
     const took = milliseconds(clocks.monotonic() - began)
     const judged = this.#judgePast(before, answer.value)
@@ -125,7 +125,7 @@ export class Claims {
       const lease = attempt === 0 ? await this.#leases.current(left()) : await this.#leases.next(left())
       if (!lease.ok) return all(lease.failure.detail)
       const before = this.#past
-      const answer = await etcd.ask('/v3/kv/txn', claimTxn(this.#parts, group, lease.value.id), left())
+      const answer = await etcd.ask('KV/Txn', claimTxn(this.#parts, group, lease.value.id), left())
       // The lease has ended before its time. Nothing was claimed by this request.
       if (answer.kind === 'refused' && answer.code === NOT_FOUND && attempt === 0) continue
       if (answer.kind !== 'answer') return all(answer.why)
@@ -173,7 +173,7 @@ export class Claims {
   async #close(until: UnixSeconds): Promise<void> {
     const { etcd, cluster, life } = this.#parts
     const put = { key: encoded(closedKey(cluster)), value: encoded(`${until}`) }
-    await etcd.ask('/v3/kv/put', put, milliseconds(Math.min(life * 1000, 60_000)))
+    await etcd.ask('KV/Put', put, milliseconds(Math.min(life * 1000, 60_000)))
   }
 }
 

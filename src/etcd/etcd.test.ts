@@ -24,35 +24,35 @@ function etcdWith(hosts: readonly string[], answers: readonly ((host: string) =>
 describe('a client of etcd', () => {
   it('asks the next member as soon as one fails, and that one first from then on', async () => {
     const { asked, etcd } = etcdWith(['a', 'b', 'c'], [() => failed('no'), () => yes(), () => yes()])
-    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
-    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
+    assert.equal((await etcd.ask('KV/Range', {}, LIMIT)).kind, 'answer')
+    assert.equal((await etcd.ask('KV/Range', {}, LIMIT)).kind, 'answer')
     assert.deepEqual(asked, ['a', 'b', 'b'])
   })
 
   it('asks the next member if one is silent, and all of them again while all are', async () => {
     const { asked, etcd } = etcdWith(['a', 'b'], [() => NEVER, () => NEVER, () => NEVER, () => yes()])
-    assert.equal((await etcd.ask('/', {}, LIMIT)).kind, 'answer')
+    assert.equal((await etcd.ask('KV/Range', {}, LIMIT)).kind, 'answer')
     assert.deepEqual(asked, ['a', 'b', 'a', 'b'])
   })
 
   it('sends one late request once more, and the others when that one is answered', async () => {
     const silent = Array.from({ length: 3 }, () => () => NEVER)
     const { asked, etcd } = etcdWith(['a'], [...silent, () => yes(1), () => yes(2), () => yes(3)])
-    const answers = await Promise.all([1, 2, 3].map(() => etcd.ask('/', {}, LIMIT)))
+    const answers = await Promise.all([1, 2, 3].map(() => etcd.ask('KV/Range', {}, LIMIT)))
     assert.deepEqual(answers.map((answer) => answer.kind === 'answer' && answer.value).toSorted(), [1, 2, 3])
     assert.equal(asked.length, 6)
   })
 
   it('sends no more than one late request once more while no answer comes', async () => {
     const { asked, etcd } = etcdWith(['a'], [])
-    for (let i = 0; i < 5; i++) void etcd.ask('/', {}, milliseconds(600))
+    for (let i = 0; i < 5; i++) void etcd.ask('KV/Range', {}, milliseconds(600))
     await delay(600)
     assert.equal(asked.length, 6)
   })
 
   it('says why it has no answer', async () => {
     const { etcd } = etcdWith(['a'], [() => failed('no route to a')])
-    const answer = await etcd.ask('/', {}, milliseconds(100))
+    const answer = await etcd.ask('KV/Range', {}, milliseconds(100))
     assert.deepEqual(answer, { kind: 'silence', why: 'no route to a' })
   })
 
@@ -60,7 +60,7 @@ describe('a client of etcd', () => {
     const status = (own: string, leader: string) => () => yes({ header: { member_id: own }, leader })
     const { asked, etcd } = etcdWith(['a', 'b', 'c'], [status('1', '2'), status('2', '2'), () => yes()])
     await etcd.preferLeader(LIMIT)
-    await etcd.ask('/', {}, LIMIT)
+    await etcd.ask('KV/Range', {}, LIMIT)
     assert.deepEqual(asked, ['a', 'b', 'b'])
   })
 
@@ -68,7 +68,7 @@ describe('a client of etcd', () => {
     const nobody = () => yes({ header: { member_id: '1' }, leader: '0' })
     const { asked, etcd } = etcdWith(['a', 'b'], [nobody, () => failed('no'), () => yes()])
     await etcd.preferLeader(LIMIT)
-    await etcd.ask('/', {}, LIMIT)
+    await etcd.ask('KV/Range', {}, LIMIT)
     assert.deepEqual(asked, ['a', 'b', 'a'])
   })
 })

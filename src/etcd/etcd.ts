@@ -5,7 +5,9 @@
 import { mapped, printableAscii, record, text } from '../json-reader.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, type EtcdCalls, etcdCalls } from './call.ts'
-import type { EtcdMember } from './connections.ts'
+import type { Fields } from './message-type.ts'
+import type { EtcdMethod } from './messages.ts'
+import type { EtcdMember } from './sessions.ts'
 
 /** An answer takes 2 to 4 ms. After this time it is late, and may never come: its member is gone, or has lost it. */
 const LATE_AFTER = milliseconds(300)
@@ -32,13 +34,13 @@ export interface Etcd {
    * Never rejects. @param limit for all tries together.
    * @returns `silence` if no member answered in time. It may still be done later.
    */
-  ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer>
+  ask(method: EtcdMethod, body: Fields, limit: Milliseconds): Promise<EtcdAnswer>
   /**
    * Follows an answer without an end. Its member is asked something each second: if it does not answer, or what it
    * answers is refused by `onPulse`, this ends. Never rejects.
    * @returns why it has ended. The next one follows the next member.
    */
-  follow(path: string, body: unknown, options: FollowOptions): Promise<string>
+  follow(method: EtcdMethod, body: Fields, options: FollowOptions): Promise<string>
   /**
    * Finds the member that leads. It is asked first from now on: each other member would pass changes on to it. Where
    * none says that it leads, nothing changes.
@@ -48,9 +50,9 @@ export interface Etcd {
 }
 
 export interface FollowOptions {
-  readonly onValue: (value: unknown) => void
-  /** The body for `/v3/kv/range`: a read that needs a quorum. */
-  readonly pulse: unknown
+  readonly onValue: (value: Fields) => void
+  /** The body for `KV/Range`: a read that needs a quorum. */
+  readonly pulse: Fields
   /** @returns why this member is not followed any more. */
   readonly onPulse: (answer: unknown) => string | undefined
   readonly signal: AbortSignal
@@ -74,7 +76,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
 
   return { ask, follow, preferLeader, close: () => calls.close() }
 
-  async function follow(path: string, body: unknown, options: FollowOptions): Promise<string> {
+  async function follow(method: EtcdMethod, body: Fields, options: FollowOptions): Promise<string> {
     const { onValue, pulse, onPulse, signal } = options
     if (login !== undefined) {
       // Its token may be old: a stream needs one at its beginning only.
@@ -88,14 +90,14 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     signal.addEventListener('abort', onAbort)
     let ended: string | undefined
     const look = async (): Promise<void> => {
-      const answer = await calls.call(member, '/v3/kv/range', pulse, { limit: PULSE_LIMIT, token, signal: own.signal })
+      const answer = await calls.call(member, 'KV/Range', pulse, { limit: PULSE_LIMIT, token, signal: own.signal })
       if (own.signal.aborted) return
       ended = answer.kind === 'silence' ? answer.why : answer.kind === 'answer' ? onPulse(answer.value) : undefined
       if (ended === undefined) timer = setTimeout(() => void look(), PULSE_EVERY)
       else own.abort()
     }
     let timer = setTimeout(() => void look(), PULSE_EVERY)
-    const why = await calls.stream(member, path, body, { token, signal: own.signal, onValue })
+    const why = await calls.stream(member, method, body, { token, signal: own.signal, onValue })
     clearTimeout(timer)
     own.abort()
     signal.removeEventListener('abort', onAbort)
@@ -115,31 +117,31 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   }
 
   async function leads(member: EtcdMember, limit: Milliseconds): Promise<boolean> {
-    const answer = await calls.call(member, '/v3/maintenance/status', {}, { limit, token })
+    const answer = await calls.call(member, 'Maintenance/Status', {}, { limit, token })
     if (answer.kind !== 'answer') return false
     const { header, leader } = answer.value as { readonly header?: unknown; readonly leader?: unknown }
     const read = readStatus({ own: (header as { readonly member_id?: unknown } | undefined)?.member_id, leader })
     return read !== undefined && read.own === read.leader
   }
 
-  async function ask(path: string, body: unknown, limit: Milliseconds): Promise<EtcdAnswer> {
+  async function ask(method: EtcdMethod, body: Fields, limit: Milliseconds): Promise<EtcdAnswer> {
     const until = performance.now() + limit
-    if (login === undefined) return await askMembers(path, body, until)
+    if (login === undefined) return await askMembers(method, body, until)
     const hadToken = token !== undefined
     if (!hadToken) {
       const refused = await logIn(until)
       if (refused !== undefined) return refused
     }
-    const answer = await askMembers(path, body, until)
+    const answer = await askMembers(method, body, until)
     // Tokens end after some minutes.
     if (!hadToken || answer.kind !== 'refused' || !TOKEN_CODES.has(answer.code)) return answer
     token = undefined
-    return await ask(path, body, milliseconds(Math.max(0, until - performance.now())))
+    return await ask(method, body, milliseconds(Math.max(0, until - performance.now())))
   }
 
   /** @returns why not. */
   async function logIn(until: number): Promise<Exclude<EtcdAnswer, { kind: 'answer' }> | undefined> {
-    const answer = await askMembers('/v3/auth/authenticate', { name: login?.user, password: login?.password }, until)
+    const answer = await askMembers('Auth/Authenticate', { name: login?.user, password: login?.password }, until)
     if (answer.kind !== 'answer') return answer
     const { token: got } = answer.value as { readonly token?: unknown }
     const read = readToken({ token: got })
@@ -148,13 +150,13 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     return undefined
   }
 
-  async function askMembers(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
+  async function askMembers(method: EtcdMethod, body: Fields, until: number): Promise<EtcdAnswer> {
     let last: EtcdAnswer = { kind: 'silence', why: 'no time is left' }
     for (let round = 0; ; round++) {
       // The reason of a whole try says more than that of one with no time.
       if (until - performance.now() < (round === 0 ? 0 : NEXT_ROUND_AFTER + SHORTEST_TRY)) return last
       if (round > 0) await new Promise((resolve) => setTimeout(resolve, NEXT_ROUND_AFTER))
-      const answer = await oneRound(path, body, until)
+      const answer = await oneRound(method, body, until)
       if (answer.kind !== 'silence') return answer
       last = answer
     }
@@ -164,7 +166,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
    * Each member: the next as soon as the one before failed, or if no answer came for a while; then again. The first
    * answer counts.
    */
-  function oneRound(path: string, body: unknown, until: number): Promise<EtcdAnswer> {
+  function oneRound(method: EtcdMethod, body: Fields, until: number): Promise<EtcdAnswer> {
     return new Promise((resolve) => {
       const first = best
       const enough = new AbortController()
@@ -185,7 +187,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
         if (member === undefined || enough.signal.aborted || (begun >= members.length && left < SHORTEST_TRY)) return
         begun++
         const limit = milliseconds(Math.max(1, left))
-        void calls.call(member, path, body, { limit, token, signal: enough.signal }).then((answer) => {
+        void calls.call(member, method, body, { limit, token, signal: enough.signal }).then((answer) => {
           if (enough.signal.aborted) return
           if (answer.kind !== 'silence') {
             best = index

@@ -12,12 +12,25 @@ export class GrowingBytes {
   push(part: Uint8Array): void {
     const length = this.#length + part.length
     if (length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(LEAST, 2 * length))
+      const larger = Buffer.allocUnsafeSlow(Math.max(LEAST, 2 * length))
       this.#bytes.copy(larger, 0, 0, this.#length)
       this.#bytes = larger
     }
     this.#bytes.set(part, this.#length)
     this.#length = length
+  }
+
+  /** All of it. Not to be written to; it stays as it is, whatever comes after it. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Forgets so many bytes from the front. */
+  drop(count: number): void {
+    const rest = this.#bytes.subarray(count, this.#length)
+    // What was given out stays as it is.
+    this.#bytes = rest.length === 0 ? Buffer.alloc(0) : Buffer.from(rest)
+    this.#length = rest.length
   }
 
   /** @returns all of it as text, and is empty then. */

@@ -67,7 +67,7 @@ export class Leases {
 
   async #ask(limit: Milliseconds): Promise<Result<Lease, LeaseFailure>> {
     const since = [this.#clocks.monotonic(), this.#clocks.wall()] as const
-    const answer = await this.#etcd.ask('/v3/lease/grant', { TTL: `${this.#life + (PERIOD + SLACK) / 1000}` }, limit)
+    const answer = await this.#etcd.ask('Lease/LeaseGrant', { TTL: `${this.#life + (PERIOD + SLACK) / 1000}` }, limit)
     if (answer.kind !== 'answer') return refuse('CLUSTER_UNREACHABLE', answer.why)
     const { ID } = answer.value as { readonly ID?: unknown }
     const read = readGrant({ ID })

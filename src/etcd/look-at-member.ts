@@ -1,5 +1,5 @@
 /** What one member of etcd says without a login: version, clock and quota; and until when its certificate is good. */
-import { request as requestHttp } from 'node:http'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -7,7 +7,8 @@ import { printable } from '../bytes/text.ts'
 import type { Milliseconds } from '../units.ts'
 import { type EtcdTls, tlsOptions } from './call.ts'
 import { connectionReason } from './connection-reason.ts'
-import { type EtcdMember, readBody } from './connections.ts'
+import { GrowingBytes } from './growing-bytes.ts'
+import type { EtcdMember } from './sessions.ts'
 
 /** Bytes of the longest answer: the metrics of an etcd have some 100 000. */
 const LONGEST = 2 * 1024 * 1024
@@ -36,7 +37,7 @@ export function getPlain(
     request.on('close', () => clearTimeout(timer))
     request.on('error', (error) => fail(connectionReason(error)))
     request.on('response', (response) => {
-      readBody(response, { longestBody: LONGEST }, (read) => {
+      readBody(response, (read) => {
         if ('why' in read) return fail(read.why)
         if (response.statusCode !== 200) return fail(`status ${response.statusCode}`)
         const date = Date.parse(response.headers.date ?? '') / 1000
@@ -45,6 +46,20 @@ export function getPlain(
     })
     request.end()
   })
+}
+
+/** @param onEnd gets the whole text, or why there is none. It may be called again after that. */
+function readBody(
+  response: IncomingMessage,
+  onEnd: (read: { readonly text: string } | { readonly why: string }) => void,
+): void {
+  const body = new GrowingBytes()
+  response.on('data', (part: Buffer) => {
+    if (body.length + part.length > LONGEST) onEnd({ why: `an answer of more than ${LONGEST} bytes` })
+    else body.push(part)
+  })
+  response.on('error', (error) => onEnd({ why: connectionReason(error) }))
+  response.on('end', () => onEnd({ text: body.takeText() }))
 }
 
 /**

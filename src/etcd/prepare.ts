@@ -5,6 +5,8 @@
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
+import type { Fields } from './message-type.ts'
+import type { EtcdMethod } from './messages.ts'
 import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
 import { prefixFields } from './prefix.ts'
@@ -40,12 +42,12 @@ export async function prepareCluster(preparation: Preparation): Promise<Prepared
   const role = roleOf(cluster)
   const prefix = `ghostport/${cluster}/`
   const steps: PreparedStep[] = []
-  const make = async (what: string, path: string, body: unknown): Promise<string | undefined> => {
+  const make = async (what: string, method: EtcdMethod, body: Fields): Promise<string | undefined> => {
     if (isRehearsal) {
       steps.push({ what, state: 'missing' })
       return undefined
     }
-    const answer = await etcd.ask(path, body, LIMIT)
+    const answer = await etcd.ask(method, body, LIMIT)
     // The try before was slow, and did it.
     const isDone = answer.kind === 'answer' || (answer.kind === 'refused' && /already exists/.test(answer.why))
     if (!isDone) return shown(`${what}: ${answer.why}`)
@@ -57,11 +59,11 @@ export async function prepareCluster(preparation: Preparation): Promise<Prepared
   }
   const stopped = (why: string): Prepared => ({ steps, why })
   try {
-    const found = await existing(etcd, '/v3/auth/role/get', { role })
+    const found = await existing(etcd, 'Auth/RoleGet', { role })
     if ('why' in found) return stopped(found.why)
     const madeRole =
       found.value === undefined
-        ? await make(`the role ${role}`, '/v3/auth/role/add', { name: role })
+        ? await make(`the role ${role}`, 'Auth/RoleAdd', { name: role })
         : there(`the role ${role}`)
     if (madeRole !== undefined) return stopped(madeRole)
     const ranges = found.value === undefined ? [] : (parseRanges(found.value) ?? [])
@@ -69,15 +71,15 @@ export async function prepareCluster(preparation: Preparation): Promise<Prepared
     const perm = { permType: 'READWRITE', ...prefixFields(prefix) }
     const granted = judgeRanges(ranges, prefix).covers
       ? there(may)
-      : await make(may, '/v3/auth/role/grant', { name: role, perm })
+      : await make(may, 'Auth/RoleGrantPermission', { name: role, perm })
     if (granted !== undefined) return stopped(granted)
-    const account = await existing(etcd, '/v3/auth/user/get', { name: user })
+    const account = await existing(etcd, 'Auth/UserGet', { name: user })
     if ('why' in account) return stopped(account.why)
     if (account.value === undefined) {
-      const made = await make(`the user ${user}`, '/v3/auth/user/add', { name: user, password })
+      const made = await make(`the user ${user}`, 'Auth/UserAdd', { name: user, password })
       if (made !== undefined) return stopped(made)
     } else {
-      const knows = await etcd.ask('/v3/auth/authenticate', { name: user, password }, LIMIT)
+      const knows = await etcd.ask('Auth/Authenticate', { name: user, password }, LIMIT)
       if (knows.kind !== 'answer')
         return stopped(shown(`the user ${user} is there, and has another password (${knows.why})`))
       there(`the user ${user}`)
@@ -86,7 +88,7 @@ export async function prepareCluster(preparation: Preparation): Promise<Prepared
     const hasRole = Array.isArray(roles) && roles.includes(role)
     const joined = hasRole
       ? there(`the role ${role} of the user ${user}`)
-      : await make(`the role ${role} of the user ${user}`, '/v3/auth/user/grant', { user, role })
+      : await make(`the role ${role} of the user ${user}`, 'Auth/UserGrantRole', { user, role })
     return joined === undefined ? { steps } : stopped(joined)
   } finally {
     calls.close()
@@ -96,10 +98,10 @@ export async function prepareCluster(preparation: Preparation): Promise<Prepared
 /** @returns no value for what is not there. */
 async function existing(
   etcd: Etcd,
-  path: string,
-  body: unknown,
+  method: EtcdMethod,
+  body: Fields,
 ): Promise<{ readonly value: unknown } | { readonly why: string }> {
-  const answer: EtcdAnswer = await etcd.ask(path, body, LIMIT)
+  const answer: EtcdAnswer = await etcd.ask(method, body, LIMIT)
   if (answer.kind === 'answer') return { value: answer.value }
   if (answer.kind === 'refused' && /not found/.test(answer.why)) return { value: undefined }
   return { why: shown(answer.why) }

@@ -95,7 +95,7 @@ export class Announcer {
     const isTwin = this.#twinLines > 0
     const value = { version, life, at: Math.floor(clocks.wall() / 1000), instance, ...(isTwin && { twin: 'yes' }) }
     const put = { key: encoded(`${presencePrefix(cluster)}${node}`), value: encoded(jsonLine(value)) }
-    const answer = await etcd.ask('/v3/kv/put', { ...put, lease: lease.value.id, prev_kv: true }, limit)
+    const answer = await etcd.ask('KV/Put', { ...put, lease: lease.value.id, prev_kv: true }, limit)
     if (answer.kind === 'refused') await this.#leases.next(limit)
     if (answer.kind !== 'answer') return
     const before = readPrevious(answer.value)

@@ -41,7 +41,7 @@ export class RecordWrites {
         lease = got.value.id
       }
       const body = { key: encoded(key), value, ...(lease !== undefined && { lease }) }
-      const answer = await this.#etcd.ask('/v3/kv/put', body, limit)
+      const answer = await this.#etcd.ask('KV/Put', body, limit)
       if (answer.kind === 'answer') return undefined
       if (answer.kind === 'refused' && answer.code === NOT_FOUND && lease !== undefined && attempt === 0) continue
       return answer.why
@@ -58,7 +58,7 @@ export class RecordWrites {
       compare: [isAbsent(name)],
       success: [{ request_put: { key: name, value } }],
     }
-    const answer = await this.#etcd.ask('/v3/kv/txn', body, limit)
+    const answer = await this.#etcd.ask('KV/Txn', body, limit)
     if (answer.kind !== 'answer') return answer.why
     const { succeeded } = (answer.value ?? {}) as { readonly succeeded?: unknown }
     return succeeded === true ? undefined : 'there is a record of this name already'
@@ -66,7 +66,7 @@ export class RecordWrites {
 
   /** Never rejects. @returns why it may still be there. */
   async remove(key: string, limit: Milliseconds): Promise<string | undefined> {
-    const answer = await this.#etcd.ask('/v3/kv/deleterange', { key: encoded(key) }, limit)
+    const answer = await this.#etcd.ask('KV/DeleteRange', { key: encoded(key) }, limit)
     return answer.kind === 'answer' ? undefined : answer.why
   }
 

@@ -5,7 +5,6 @@ import { formatHostPort } from '../packet/address.ts'
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { closedKey, encoded } from './claim-txn.ts'
-import type { EtcdMember } from './connections.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
 import { readPast } from './header.ts'
 import { certificateEnd, getPlain, metric } from './look-at-member.ts'
@@ -13,6 +12,7 @@ import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
 import { prefixFields } from './prefix.ts'
 import { parsePresence, presencePrefix } from './presence.ts'
+import type { EtcdMember } from './sessions.ts'
 import type { Failed, Survey, SurveyedMember } from './survey-report.ts'
 
 const LIMIT = milliseconds(3000)
@@ -21,8 +21,6 @@ const OUT_OF_RANGE = 11
 const MOST_NODES = 500
 /** There are two or three: those before them are removed. */
 const MOST_ROSTERS = 100
-/** The alarms of etcd, by their number, as an old gateway writes them. */
-const ALARMS = ['NONE', 'NOSPACE', 'CORRUPT']
 
 /** @param cluster the name of ours: the last part of CLUSTER. */
 export async function surveyCluster(access: EtcdAccess, cluster: string): Promise<Survey> {
@@ -34,8 +32,8 @@ export async function surveyCluster(access: EtcdAccess, cluster: string): Promis
     const members = await Promise.all(access.members.map((member) => lookAtMember(member, access)))
     if (members.every(({ why }) => why !== undefined))
       return { members, auth: 'unknown', login: { why: members[0]?.why ?? 'no member answers' } }
-    const own = await etcd.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, LIMIT)
-    const asStranger = await stranger.ask('/v3/kv/range', { key: encoded(closedKey(cluster)) }, LIMIT)
+    const own = await etcd.ask('KV/Range', { key: encoded(closedKey(cluster)) }, LIMIT)
+    const asStranger = await stranger.ask('KV/Range', { key: encoded(closedKey(cluster)) }, LIMIT)
     const auth = asStranger.kind === 'answer' ? 'off' : asStranger.kind === 'refused' ? 'on' : 'unknown'
     const peers = await lookAtPeers(etcd)
     const alarms = await lookAtAlarms(etcd)
@@ -66,7 +64,7 @@ async function lookAtMember(member: EtcdMember, access: EtcdAccess): Promise<Sur
     if ('why' in version) return { at, ...certificate, why: shown(version.why) }
     const here = Math.floor(Date.now() / 1000)
     const tookMs = Math.round(performance.now() - began)
-    const status = await openEtcd({ ...access, members: [member] }, calls).ask('/v3/maintenance/status', {}, LIMIT)
+    const status = await openEtcd({ ...access, members: [member] }, calls).ask('Maintenance/Status', {}, LIMIT)
     const metrics = await getPlain(member, '/metrics', access.tls, LIMIT)
     const quotaBytes = 'text' in metrics ? metric(metrics.text, 'etcd_server_quota_backend_bytes') : undefined
     const said = status.kind === 'answer' ? status.value : {}
@@ -97,7 +95,7 @@ function versionIn(answer: string): unknown {
 }
 
 async function lookAtPeers(etcd: Etcd): Promise<NonNullable<Survey['peers']>> {
-  const answer = await etcd.ask('/v3/cluster/member/list', {}, LIMIT)
+  const answer = await etcd.ask('Cluster/MemberList', {}, LIMIT)
   if (answer.kind !== 'answer') return failed(answer)
   const list = listIn(answer.value, 'members', 64).map((one) => {
     const { ID, name, isLearner } = picked(one, ['ID', 'name', 'isLearner'])
@@ -111,11 +109,11 @@ async function lookAtPeers(etcd: Etcd): Promise<NonNullable<Survey['peers']>> {
 }
 
 async function lookAtAlarms(etcd: Etcd): Promise<NonNullable<Survey['alarms']>> {
-  const answer = await etcd.ask('/v3/maintenance/alarm', { action: 'GET' }, LIMIT)
+  const answer = await etcd.ask('Maintenance/Alarm', { action: 'GET' }, LIMIT)
   if (answer.kind !== 'answer') return failed(answer)
   const list = listIn(answer.value, 'alarms', 128).map((one) => {
-    const { memberID, alarm = 0 } = picked(one, ['memberID', 'alarm'])
-    return { id: shown(memberID ?? ''), kind: shown(typeof alarm === 'number' ? (ALARMS[alarm] ?? alarm) : alarm) }
+    const { memberID, alarm = 'NONE' } = picked(one, ['memberID', 'alarm'])
+    return { id: shown(memberID ?? ''), kind: shown(alarm) }
   })
   return { list }
 }
@@ -125,7 +123,7 @@ async function lookAtPermissions(
   user: string,
   cluster: string,
 ): Promise<NonNullable<Survey['permissions']>> {
-  const asked = await etcd.ask('/v3/auth/user/get', { name: user }, LIMIT)
+  const asked = await etcd.ask('Auth/UserGet', { name: user }, LIMIT)
   if (asked.kind !== 'answer') return failed(asked)
   const roles = listIn(asked.value, 'roles', 64).filter((role) => typeof role === 'string')
   let covers = false
@@ -136,7 +134,7 @@ async function lookAtPermissions(
       beyond.push('everything: it has the role root')
       continue
     }
-    const answer = await etcd.ask('/v3/auth/role/get', { role }, LIMIT)
+    const answer = await etcd.ask('Auth/RoleGet', { role }, LIMIT)
     if (answer.kind !== 'answer') return failed(answer)
     const ranges = parseRanges(answer.value)
     if (ranges === undefined) return { why: `what etcd says of the role ${shown(role)} has no sense` }
@@ -155,15 +153,11 @@ async function lookAtKeys(
   const past = readPast(own)
   const revision = past === undefined ? undefined : Number(past.revision)
   const oldestRevision = revision === undefined ? undefined : await oldestKept(etcd, cluster, revision)
-  const used = await etcd.ask(
-    '/v3/kv/range',
-    { ...prefixFields(`ghostport/${cluster}/used/`), count_only: true },
-    LIMIT,
-  )
+  const used = await etcd.ask('KV/Range', { ...prefixFields(`ghostport/${cluster}/used/`), count_only: true }, LIMIT)
   const closed = valuesIn(own)[0]?.value
-  const nodes = await etcd.ask('/v3/kv/range', { ...prefixFields(presencePrefix(cluster)), limit: MOST_NODES }, LIMIT)
+  const nodes = await etcd.ask('KV/Range', { ...prefixFields(presencePrefix(cluster)), limit: MOST_NODES }, LIMIT)
   const rosters = await etcd.ask(
-    '/v3/kv/range',
+    'KV/Range',
     { ...prefixFields(rosterPrefix(cluster)), keys_only: true, limit: MOST_ROSTERS },
     LIMIT,
   )
@@ -209,7 +203,7 @@ async function oldestKept(etcd: Etcd, cluster: string, revision: number): Promis
   while (kept - gone > 1) {
     const middle = Math.floor((gone + kept) / 2)
     const asked = { key: encoded(closedKey(cluster)), revision: `${middle}`, keys_only: true, limit: '1' }
-    const answer = await etcd.ask('/v3/kv/range', asked, LIMIT)
+    const answer = await etcd.ask('KV/Range', asked, LIMIT)
     if (answer.kind === 'answer') kept = middle
     else if (answer.kind === 'refused' && answer.code === OUT_OF_RANGE) gone = middle
     else return undefined

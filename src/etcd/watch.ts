@@ -72,16 +72,11 @@ const readPage = record(
 )
 const event = record({ kv: keyValue }, { type: either(literal('DELETE'), literal('PUT')), prev_kv: anything })
 const readWatched = record(
+  { header: anything },
   {
-    result: record(
-      { header: anything },
-      {
-        ...{ watch_id: anything, created: anything, canceled: anything, cancel_reason: anything, fragment: anything },
-        ...{ compact_revision: number64, events: list(event, { min: 0, max: 100_000 }) },
-      },
-    ),
+    ...{ watch_id: anything, created: anything, canceled: anything, cancel_reason: anything, fragment: anything },
+    ...{ compact_revision: number64, events: list(event, { min: 0, max: 100_000 }) },
   },
-  {},
 )
 
 export class PrefixWatch {
@@ -121,7 +116,7 @@ export class PrefixWatch {
       for (let isMore = true; isMore; ) {
         const revision = past === undefined ? {} : { revision: `${past.revision}` }
         const body = { ...whole, key: from, limit: `${PAGE}`, ...revision }
-        const answer = await etcd.ask('/v3/kv/range', body, LIST_LIMIT)
+        const answer = await etcd.ask('KV/Range', body, LIST_LIMIT)
         if (answer.kind !== 'answer') return answer.why
         const page = readPage(answer.value)
         const header = readPast(answer.value)
@@ -163,7 +158,7 @@ export class PrefixWatch {
       if (!this.#following) endFor(`no watch begins within ${BEGIN_LIMIT} ms`)
     }, BEGIN_LIMIT)
     const why = await etcd.follow(
-      '/v3/watch',
+      'Watch/Watch',
       {
         create_request: {
           ...prefixFields(prefix),
@@ -189,11 +184,11 @@ export class PrefixWatch {
   /** @param since of the last change before this watch. @returns why the watch must end. */
   #take(value: unknown, since: EtcdPast): string | undefined {
     const { events } = this.#parts
-    const now = readPast((value as { readonly result?: unknown } | null)?.result)
-    const { result } = readWatched(value) ?? {}
+    const now = readPast(value)
+    const result = readWatched(value)
     if ((result?.compact_revision ?? 0n) > 0n) return this.#listAgain(COMPACTED)
-    if (result?.canceled === true) return 'etcd has ended the watch'
-    if (result === undefined || now === undefined) return refusalOf(value) ?? 'a change that is not etcd’s'
+    if (result?.canceled === true) return reasonOf(result.cancel_reason)
+    if (result === undefined || now === undefined) return 'a change that is not etcd’s'
     const isBack = now.cluster !== since.cluster || (result.created === true && now.revision < since.revision)
     if (isBack) return this.#listAgain(FORGOTTEN)
     // etcd says it once.
@@ -220,9 +215,8 @@ export class PrefixWatch {
   }
 }
 
-/** What etcd says instead of a change. */
-function refusalOf(value: unknown): string | undefined {
-  const { error } = (value ?? {}) as { readonly error?: unknown }
-  const { message } = (error ?? {}) as { readonly message?: unknown }
-  return text({ max: 1000 })(message)
+/** Why etcd has ended a watch, as far as it says. */
+function reasonOf(reason: unknown): string {
+  const said = text({ max: 1000 })(reason)
+  return said === undefined ? 'etcd has ended the watch' : `etcd has ended the watch: ${said}`
 }

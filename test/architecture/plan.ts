@@ -135,6 +135,8 @@ const packages = new Map<string, ReadonlySet<string>>([
   ['@noble/hashes', new Set(['src/primitives/browser.ts'])],
   ['@noble/ciphers', new Set(['src/primitives/browser.ts'])],
   ['qr', new Set(['src/cli/terminal/qr-code.ts'])],
+  // The programs have its part within: no dependency of the package.
+  ['@bufbuild/protobuf', new Set(['src/etcd/message-type.ts'])],
 ])
 
 /** Every breach of the plan in `sources`, the files of src/. */

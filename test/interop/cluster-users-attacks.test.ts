@@ -274,7 +274,7 @@ describe('users of a cluster, where something goes wrong', () => {
     }
     const nameOf = ({ key }: { key: string }): string => Buffer.from(key, 'base64').toString()
     const lists = (change: (kvs: { key: string; value: string }[]) => unknown[]) => (path: string, text: string) =>
-      path === '/v3/kv/range' ? listOf(text, change) : text
+      path === 'KV/Range' ? listOf(text, change) : text
     const attacks: Readonly<Record<string, HostileEtcd['twist']>> = {
       'all removed': lists(() => []),
       'pages kept back': lists((kvs) => kvs.filter((one) => !nameOf(one).includes('/page/'))),
@@ -282,16 +282,20 @@ describe('users of a cluster, where something goes wrong', () => {
       'each under the name of another': lists((kvs) =>
         kvs.map((one, i) => ({ ...one, value: kvs[(i + 1) % kvs.length]?.value })),
       ),
-      'a list without an end': (path, text) => (path === '/v3/kv/range' ? text.replace(/\}$/, ',"more":true}') : text),
-      'no JSON': (path, text) => (path === '/v3/kv/range' ? '['.repeat(100_000) : text),
-      'a field of its own': (path, text) => (path === '/v3/kv/range' ? text.replace('{', '{"__proto__":1,') : text),
+      'a list without an end': (path, text) => (path === 'KV/Range' ? text.replace(/\}$/, ',"more":true}') : text),
+      'no message': (path, text) => (path === 'KV/Range' ? '['.repeat(100_000) : text),
+      'a field of another kind': (path, text) => (path === 'KV/Range' ? Buffer.from([0x08, 0x01]) : text),
+      'a field that is longer than its message': (path, text) =>
+        path === 'KV/Range' ? Buffer.from([0x0a, 0x7f, 0x08]) : text,
+      'a number below zero': (path, text) =>
+        path === 'KV/Range' ? text.replace(/"revision":"\d+"/, '"revision":"-1"') : text,
       'a number that is too large': (path, text) =>
-        path === '/v3/kv/range' ? text.replace(/"revision":"\d+"/, '"revision":"18446744073709551615"') : text,
-      'half of a watch': (path, text) => (path === '/v3/watch' ? text.slice(0, 9) : text),
+        path === 'KV/Range' ? text.replace(/"revision":"\d+"/, '"revision":"9223372036854775807"') : text,
+      'half of a watch': (path, text) => (path === 'Watch/Watch' ? text.slice(0, 9) : text),
       'a cancelled watch': (path, text) =>
-        path === '/v3/watch' ? text.replace('"created":true', '"canceled":true') : text,
+        path === 'Watch/Watch' ? text.replace('"created":true', '"canceled":true') : text,
       'a watch that was compacted': (path, text) =>
-        path === '/v3/watch' ? text.replace('"created":true', '"created":true,"compact_revision":"9"') : text,
+        path === 'Watch/Watch' ? text.replace('"created":true', '"created":true,"compact_revision":"9"') : text,
     }
     for (const [what, twist] of Object.entries(attacks)) {
       const fresh = b.records.status().since
@@ -305,7 +309,7 @@ describe('users of a cluster, where something goes wrong', () => {
       await b.inSync(4).catch((error: Error) => assert.fail(`${what}: ${error.message}`))
     }
     // A watch that is accepted, and tells nothing.
-    hostile.twist = (path, text) => (path === '/v3/watch' ? undefined : text)
+    hostile.twist = (path, text) => (path === 'Watch/Watch' ? undefined : text)
     hostile.cut()
     await b.until('sees that nothing is told', () => /no watch begins/.test(b.users.status(0).why ?? ''))
     assert.equal(b.users.status(0).inSync, false)

@@ -71,7 +71,7 @@ describe('etcd over TLS, with users', () => {
       { stdio: 'ignore' },
     )
     for (let i = 0; i < 100; i++) {
-      const answer = await openEtcd(access(NOBODY)).ask('/v3/kv/range', {}, LIMIT)
+      const answer = await openEtcd(access(NOBODY)).ask('KV/Range', {}, LIMIT)
       if (answer.kind !== 'silence') return
       await delay(100)
     }
@@ -173,7 +173,7 @@ describe('etcd over TLS, with users', () => {
     const again = told.length
     await put('a/5', 'five', 60)
     await remove('a/4')
-    const answer = await openEtcd(access()).ask('/v3/kv/range', { key: b64('ghostport/front/used/x') }, LIMIT)
+    const answer = await openEtcd(access()).ask('KV/Range', { key: b64('ghostport/front/used/x') }, LIMIT)
     assert.equal(answer.kind, 'answer')
     const { header } = answer.value as { readonly header: { readonly revision: string } }
     etcdctl(['--user', 'root:for tests', 'compact', header.revision])

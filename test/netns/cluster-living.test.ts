@@ -158,9 +158,13 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
     const check = ['cluster', 'check', '--only', 'TLS', '-c', daemon.path('fwknopd.conf')]
     assert.match(server.run(ghostportCommand(...check)).stdout, /CLUSTER_CERTIFICATE_FILE.* ends/)
 
+    // With a name of its own: the login counts, and not the name.
+    from = daemon.events.length
     show(etcd.authority.issue(['DNS:node-1']))
     daemon.reload()
-    await unusable(/no certificate with a CommonName/)
+    await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
+    await usable()
+    assert.equal(outcome(await knock()), 'granted')
     show(own(-1))
     daemon.reload()
     await unusable(/bad certificate.*CLUSTER_CERTIFICATE_FILE/)

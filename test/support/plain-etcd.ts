@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, request, type Server } from 'node:http'
+import { connect, createServer, type Http2Server, type Http2Session, type IncomingHttpHeaders } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { decodeMessage, encodeMessage, type Fields } from '../../src/etcd/message-type.ts'
+import { type EtcdMethod, METHODS } from '../../src/etcd/messages.ts'
 import { type Port, port } from '../../src/units.ts'
 import { freePort } from './secured-etcd.ts'
 
@@ -99,13 +101,17 @@ export class PlainEtcd implements AsyncDisposable {
   }
 }
 
-/** @param text an answer, or one line of a watch. @returns what is told instead; undefined: nothing. */
-export type Twist = (path: string, text: string) => string | undefined
+/**
+ * @param text an answer, or one message of a watch, as JSON. @returns what is told instead: JSON, or what is none as it
+ *   is; undefined: nothing.
+ */
+export type Twist = (path: string, text: string) => string | Uint8Array | undefined
 
 /** In front of etcd. */
 export class HostileEtcd implements Disposable {
   twist: Twist = (_, text) => text
-  readonly #server: Server
+  readonly #server: Http2Server
+  readonly #sessions = new Set<Http2Session>()
 
   static async before(real: Port): Promise<HostileEtcd> {
     const hostile = new HostileEtcd(real)
@@ -114,34 +120,51 @@ export class HostileEtcd implements Disposable {
   }
 
   private constructor(real: Port) {
-    this.#server = createServer((asked, answer) => {
-      const path = asked.url ?? ''
-      const body: Buffer[] = []
-      asked.on('data', (part: Buffer) => body.push(part))
-      asked.on('end', () => {
-        const sent = Buffer.concat(body)
-        const headers = { 'content-type': 'application/json', 'content-length': sent.length }
-        const up = request({ host: '127.0.0.1', port: real, path, method: 'POST', headers }, (from) => {
-          answer.on('close', () => from.destroy())
-          answer.writeHead(from.statusCode ?? 500, { 'content-type': 'application/json' })
-          answer.flushHeaders()
-          let text = ''
-          from.setEncoding('utf8')
-          from.on('error', () => answer.destroy())
-          from.on('data', (part: string) => {
-            text += part
-            if (path !== '/v3/watch') return
-            const lines = text.split('\n')
-            text = lines.pop() ?? ''
-            for (const line of lines) this.#tell(answer, path, line, '\n')
+    this.#server = createServer()
+    this.#server.on('session', (session) => {
+      const up = connect(`http://127.0.0.1:${real}`)
+      for (const one of [session, up]) {
+        this.#sessions.add(one)
+        one
+          .on('error', () => {})
+          .on('close', () => {
+            this.#sessions.delete(one)
+            session.destroy()
+            up.destroy()
           })
-          from.on('end', () => {
-            this.#tell(answer, path, text, '')
-            answer.end()
-          })
+      }
+      session.on('stream', (stream, { ':path': path = '' }) => {
+        const method = path.replace('/etcdserverpb.', '') as EtcdMethod
+        const asked = up.request({
+          ':method': 'POST',
+          ':path': path,
+          'content-type': 'application/grpc',
+          te: 'trailers',
         })
-        up.on('error', () => answer.destroy())
-        up.end(sent)
+        let [held, trailers]: [Buffer, IncomingHttpHeaders] = [Buffer.alloc(0), {}]
+        stream.on('error', () => asked.destroy()).on('close', () => asked.destroy())
+        asked.on('error', () => stream.destroy())
+        stream.pipe(asked)
+        asked.on('response', (head) => {
+          if (head['grpc-status'] === undefined) {
+            stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+            stream.on('wantTrailers', () => stream.sendTrailers(trailers))
+          } else stream.respond(ownFields(head), { endStream: true })
+        })
+        asked.on('trailers', (fields) => {
+          trailers = ownFields(fields)
+        })
+        asked.on('data', (part: Buffer) => {
+          held = Buffer.concat([held, part])
+          while (held.length >= 5 && held.length >= 5 + held.readUInt32BE(1)) {
+            const end = 5 + held.readUInt32BE(1)
+            const value = decodeMessage(METHODS[method].response, held.subarray(5, end))
+            held = held.subarray(end)
+            const told = this.twist(method, JSON.stringify(value))
+            if (told !== undefined && !stream.destroyed) stream.write(framed(encoded(method, told)))
+          }
+        })
+        asked.on('end', () => stream.end())
       })
     })
   }
@@ -152,16 +175,35 @@ export class HostileEtcd implements Disposable {
 
   /** Ends all connections. Clients must connect again. */
   cut(): void {
-    this.#server.closeAllConnections()
-  }
-
-  #tell(answer: { write(text: string): unknown }, path: string, text: string, end: string): void {
-    const told = this.twist(path, text)
-    if (told !== undefined) answer.write(`${told}${end}`)
+    for (const session of this.#sessions) session.destroy()
   }
 
   [Symbol.dispose](): void {
     this.#server.close()
     this.cut()
   }
+}
+
+/** @param told JSON; anything else is told as it is. */
+function encoded(method: EtcdMethod, told: string | Uint8Array): Uint8Array {
+  if (typeof told !== 'string') return told
+  let value: Fields
+  try {
+    value = JSON.parse(told)
+  } catch {
+    return Buffer.from(told)
+  }
+  return encodeMessage(METHODS[method].response, value)
+}
+
+/** As gRPC sends it. */
+export function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(message.length, 1)
+  return Buffer.concat([head, message])
+}
+
+/** What is to be sent on: without what the other end makes by itself. */
+function ownFields(fields: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => name.startsWith('grpc-') || name === ':status'))
 }

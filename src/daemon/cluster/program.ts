@@ -159,10 +159,10 @@ class Desk {
 
   #currentEtcd(): Etcd {
     return {
-      ask: async (path, body, limit) =>
-        (await this.#etcd?.ask(path, body, limit)) ?? { kind: 'silence', why: 'its files cannot be used' },
-      follow: async (path, body, options) =>
-        (await this.#etcd?.follow(path, body, options)) ?? 'its files cannot be used',
+      ask: async (method, body, limit) =>
+        (await this.#etcd?.ask(method, body, limit)) ?? { kind: 'silence', why: 'its files cannot be used' },
+      follow: async (method, body, options) =>
+        (await this.#etcd?.follow(method, body, options)) ?? 'its files cannot be used',
       preferLeader: async (limit) => await this.#etcd?.preferLeader(limit),
       close: () => this.#etcd?.close(),
     }
