@@ -135,8 +135,8 @@ function commandsApart(found) {
 }
 
 /**
- * Puts a part of an npm package into the program, and its licence to the end of the file: of this one, the programs need
- * 25 kB in 4 files, and the package has 3 MB.
+ * Puts a part of an npm package into the program, and its licence to the end of the file: of this one, the programs
+ * need 25 kB in 4 files, and the package has 3 MB.
  *
  * @returns {Plugin}
  */

@@ -1,6 +1,6 @@
 /**
- * Messages of protobuf as plain values, like those that etcd itself shows as JSON: bytes are base64, 64 bits are decimal
- * text, one of an enumeration is its name. What is zero, empty or false is left out.
+ * Messages of protobuf as plain values, like those that etcd itself shows as JSON: bytes are base64, 64 bits are
+ * decimal text, one of an enumeration is its name. What is zero, empty or false is left out.
  *
  * The bytes are read and written by `@bufbuild/protobuf`.
  */

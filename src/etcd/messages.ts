@@ -1,6 +1,6 @@
 /**
- * The messages of etcd’s API that are used here: the number and the kind of each field, as etcd’s `rpc.proto`, `kv.proto`
- * and `auth.proto` say. Fields that are not named here are passed over.
+ * The messages of etcd’s API that are used here: the number and the kind of each field, as etcd’s `rpc.proto`,
+ * `kv.proto` and `auth.proto` say. Fields that are not named here are passed over.
  */
 import { enumeration, type MessageType, type Method, message } from './message-type.ts'
 

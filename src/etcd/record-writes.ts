@@ -1,15 +1,21 @@
 /**
  * Writes the records of a cluster. A record with a life goes by itself some time after it: it is written under a lease
- * that many share. What it is good for ends by what is in it, and not by its lease.
+ * that many share. What it is good for ends by what is in it, and not by its lease. Records that come at once, such as
+ * thousands of revocations, go to etcd together.
  */
-import type { Milliseconds, Seconds } from '../units.ts'
+import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import { encoded, isAbsent, type LeaseId } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
+import type { Fields } from './message-type.ts'
 
 /** gRPC: NOT_FOUND. The lease has ended before its time. */
 const NOT_FOUND = 5
 const SHORTEST_LEASE = 60
+/** Of one transaction: etcd takes 128 operations and 1.5 MB, by its defaults. The bytes are those of base64. */
+const [MOST_PUTS, MOST_BYTES] = [100, 512 * 1024] as const
+/** Transactions that wait for etcd at the same time. */
+const MOST_GROUPS = 4
 
 export interface RecordWrite {
   readonly key: string
@@ -19,11 +25,20 @@ export interface RecordWrite {
   readonly life?: Seconds
 }
 
+interface Waiting extends RecordWrite {
+  readonly until: Milliseconds
+  readonly answer: (why: string | undefined) => void
+}
+
 export class RecordWrites {
   readonly #etcd: Pick<Etcd, 'ask'>
   readonly #clocks: LeaseClocks
   /** By their life: each is twice as long as the one before. */
   readonly #leases = new Map<number, Leases>()
+  readonly #waiting: Waiting[] = []
+  /** What is under way to etcd. */
+  readonly #keys = new Set<string>()
+  #groups = 0
 
   constructor(etcd: Pick<Etcd, 'ask'>, clocks: LeaseClocks) {
     this.#etcd = etcd
@@ -31,19 +46,68 @@ export class RecordWrites {
   }
 
   /** Never rejects. Written twice, it is the same. @returns why it may not be written; undefined if it is. */
-  async put({ key, value, life }: RecordWrite, limit: Milliseconds): Promise<string | undefined> {
+  put(write: RecordWrite, limit: Milliseconds): Promise<string | undefined> {
+    return new Promise((answer) => {
+      const until = milliseconds(this.#clocks.monotonic() + limit)
+      this.#waiting.push({ ...write, until, answer })
+      if (this.#waiting.length === 1) queueMicrotask(() => this.#next())
+    })
+  }
+
+  #next(): void {
+    while (this.#groups < MOST_GROUPS && this.#waiting.length > 0) {
+      const group = this.#group()
+      if (group.length === 0) return
+      this.#groups++
+      void this.#putAll(group).then((why) => {
+        for (const { key, answer } of group) {
+          this.#keys.delete(key)
+          answer(why)
+        }
+        this.#groups--
+        this.#next()
+      })
+    }
+  }
+
+  /** The first of those that wait. Of one key, the later write goes after the earlier one. */
+  #group(): readonly Waiting[] {
+    let bytes = 0
+    let count = 0
+    for (const { key, value } of this.#waiting) {
+      bytes += value.length
+      if (this.#keys.has(key) || count >= MOST_PUTS || (count > 0 && bytes > MOST_BYTES)) break
+      this.#keys.add(key)
+      count++
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  /** Never rejects. @returns why they may not be written. */
+  async #putAll(group: readonly Waiting[]): Promise<string | undefined> {
+    const until = Math.min(...group.map((one) => one.until))
+    const left = (): Milliseconds => milliseconds(Math.max(0, until - this.#clocks.monotonic()))
     for (let attempt = 0; ; attempt++) {
-      let lease: LeaseId | undefined
-      if (life !== undefined) {
-        const leases = this.#leasesFor(life)
-        const got = attempt === 0 ? await leases.current(limit) : await leases.next(limit)
-        if (!got.ok) return got.failure.detail
-        lease = got.value.id
+      const leases = new Map<Leases, LeaseId>()
+      const puts: Fields[] = []
+      for (const { key, value, life } of group) {
+        const its = life === undefined ? undefined : this.#leasesFor(life)
+        let lease = its && leases.get(its)
+        if (its !== undefined && lease === undefined) {
+          const got = attempt === 0 ? await its.current(left()) : await its.next(left())
+          if (!got.ok) return got.failure.detail
+          lease = got.value.id
+          leases.set(its, lease)
+        }
+        puts.push({ key: encoded(key), value, ...(lease !== undefined && { lease }) })
       }
-      const body = { key: encoded(key), value, ...(lease !== undefined && { lease }) }
-      const answer = await this.#etcd.ask('KV/Put', body, limit)
+      const [only] = puts
+      const answer =
+        puts.length === 1 && only !== undefined
+          ? await this.#etcd.ask('KV/Put', only, left())
+          : await this.#etcd.ask('KV/Txn', { success: puts.map((put) => ({ request_put: put })) }, left())
       if (answer.kind === 'answer') return undefined
-      if (answer.kind === 'refused' && answer.code === NOT_FOUND && lease !== undefined && attempt === 0) continue
+      if (answer.kind === 'refused' && answer.code === NOT_FOUND && leases.size > 0 && attempt === 0) continue
       return answer.why
     }
   }

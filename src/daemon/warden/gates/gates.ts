@@ -125,16 +125,18 @@ export class Gates {
 
   /** Resolves when no other node has any of these open, or after this time. */
   #answers(all: readonly { readonly id: RecordId }[], patience: Milliseconds): Promise<void> {
-    const isDone = (): boolean => all.every(({ id }) => this.#openAt(id).length === 0)
-    if (isDone()) return Promise.resolve()
+    // Looked at once each, and then only where there is an answer: there may be thousands, each with many answers.
+    const open = new Set(all.flatMap(({ id }) => (this.#openAt(id).length > 0 ? [id] : [])))
+    if (open.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer)
         stop()
         resolve()
       }
-      const stop = this.#origin.onAnswer(() => {
-        if (isDone()) end()
+      const stop = this.#origin.onAnswer((id) => {
+        if (open.has(id) && this.#openAt(id).length === 0) open.delete(id)
+        if (open.size === 0) end()
       })
       const timer = setTimeout(end, patience)
     })

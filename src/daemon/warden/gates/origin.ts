@@ -78,7 +78,7 @@ export class Origin {
   /** What nodes say, by grant and node. Also of grants of other nodes: they may be listed before the grant is. */
   readonly #answers = new Map<RecordId, Map<string, OpenedRecord>>()
   #answerCount = 0
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(grant: RecordId) => void>()
 
   constructor(parts: OriginParts) {
     this.#parts = parts
@@ -164,8 +164,8 @@ export class Origin {
     )
   }
 
-  /** Called at each answer. @returns how to stop. */
-  onAnswer(listener: () => void): () => void {
+  /** Called at each answer about a grant. @returns how to stop. */
+  onAnswer(listener: (grant: RecordId) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -225,7 +225,7 @@ export class Origin {
       this.#answerCount++
     }
     this.#answers.set(of.grant, answers.set(of.node, answer))
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#listeners) listener(of.grant)
   }
 
   #forgetEnded(): void {
