@@ -23,6 +23,7 @@ import { grants, replays } from './measures/growth.ts'
 import { jitless } from './measures/jitless.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
+import { revocation } from './measures/revocation.ts'
 import { scale } from './measures/scale.ts'
 import { stanzas } from './measures/stanzas.ts'
 import { users } from './measures/users.ts'
@@ -53,6 +54,7 @@ const measures: readonly Measure[] = [
   cluster,
   fleet,
   gates,
+  revocation,
   scale,
 ]
 
