@@ -1,11 +1,10 @@
 /** One knock, ten gates: how long after the knock each of them has opened. Three members of etcd on the same host. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { ClusterLab, type ClusterNode } from '../../test/support/cluster-lab.ts'
+import type { ClusterNode } from '../../test/support/cluster-lab.ts'
 import { openSender } from '../../test/support/sender.ts'
+import { GatesLab } from '../gates-lab.ts'
 import { makeKeys, SPA_PORT, sealKnocks } from '../knocks.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
-import { ghostportBinary } from '../servers/ghostport.ts'
-import { accessText } from '../servers/server.ts'
 import { summarise } from '../statistics.ts'
 import type { Measure } from './measure.ts'
 
@@ -22,18 +21,9 @@ export const gates: Measure = {
   about: `one knock at a node that names ${GATES} gates: how long until each has opened, for ${KNOCKS} knocks, one every ${PAUSE} ms`,
   async run() {
     const keys = makeKeys()
-    await using lab = await ClusterLab.create({
-      ...{ nodes: 1 + GATES, members: 3, secret: true },
-      settings: {
-        access: accessText({ keys, access: 'NAME bench\nGATES node-*\nFROM_CLUSTER Y\n' }),
-        server: ['FIREWALL_MODE mark'],
-        program: [process.execPath, ghostportBinary],
-      },
-    })
-    await lab.usable()
-    const [origin, ...others] = lab.nodes
-    if (origin === undefined) throw new Error('there is no node')
-    await using sender = await openSender(lab.client.host)
+    await using lab = await GatesLab.create(keys, GATES)
+    const { origin, gates: others } = lab
+    await using sender = await openSender(lab.cluster.client.host)
     const sentAt = new Map<string, number>()
     // The age of a packet is limited, so each is sealed when it is sent.
     for (let i = 0; i < FIRST_KNOCKS + KNOCKS; i++) {

@@ -1,12 +1,10 @@
 /** A thousand grants that are open at two gates as well, ended by one command: how long until each gate has closed. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { ClusterLab } from '../../test/support/cluster-lab.ts'
 import { ghostportCommand } from '../../test/support/daemon.ts'
 import { openSender } from '../../test/support/sender.ts'
+import { GatesLab, STANZA } from '../gates-lab.ts'
 import { makeKeys, SPA_PORT, sealKnocks } from '../knocks.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
-import { ghostportBinary } from '../servers/ghostport.ts'
-import { accessText } from '../servers/server.ts'
 import type { Measure } from './measure.ts'
 
 const GATES = 2
@@ -22,32 +20,23 @@ export const revocation: Measure = {
   about: `${GRANTS} grants at a node and ${GATES} gates, revoked by one command at the node: how long until each has ended`,
   async run() {
     const keys = makeKeys()
-    await using lab = await ClusterLab.create({
-      ...{ nodes: 1 + GATES, members: 3, secret: true },
-      settings: {
-        access: accessText({ keys, lifetime: 600, access: 'NAME bench\nGATES node-*\nFROM_CLUSTER Y\n' }),
-        server: ['FIREWALL_MODE mark'],
-        program: [process.execPath, ghostportBinary],
-      },
-    })
-    await lab.usable()
-    const [origin, ...others] = lab.nodes
-    if (origin === undefined) throw new Error('there is no node')
-    await using sender = await openSender(lab.client.host)
+    await using lab = await GatesLab.create(keys, GATES, 600)
+    const { origin, gates: others } = lab
+    await using sender = await openSender(lab.cluster.client.host)
     for (let i = 0; i < GRANTS; i += WAVE) {
       for (const { payload } of sealKnocks(keys, i, WAVE)) void sender.send(payload, origin.address, SPA_PORT)
       await delay(PAUSE)
     }
-    const open = () => lab.nodes.map(({ daemon }) => daemon.status().grants.length)
+    const open = () => lab.cluster.nodes.map(({ daemon }) => daemon.status().grants.length)
     await until(() => open().every((count) => count === GRANTS))
     const began = Date.now()
     const { status } = origin.host.run(
-      ghostportCommand('revoke', 'bench', '--socket', origin.daemon.path('state/control.sock')),
+      ghostportCommand('revoke', STANZA, '--socket', origin.daemon.path('state/control.sock')),
     )
     const took = Date.now() - began
-    const ends = ({ daemon }: (typeof lab.nodes)[number]): readonly number[] =>
+    const ends = ({ daemon }: (typeof lab.cluster.nodes)[number]): readonly number[] =>
       daemon.events.flatMap(({ event, time }) => (event === 'grant ended' ? [Date.parse(String(time)) - began] : []))
-    await until(() => lab.nodes.every((node) => ends(node).length >= GRANTS))
+    await until(() => lab.cluster.nodes.every((node) => ends(node).length >= GRANTS))
     const here = Math.max(...ends(origin))
     const there = Math.max(...others.flatMap(ends))
     const rows: Row[] = [

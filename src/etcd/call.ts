@@ -1,7 +1,7 @@
 /** One request to one member of an etcd cluster, by etcd’s own API over gRPC. Nothing is sent a second time here. */
 import { createSecureContext } from 'node:tls'
 import type { Milliseconds } from '../units.ts'
-import { beginRequest, exchange } from './grpc.ts'
+import { beginRequest, exchange, type GrpcRequest, NOT_OF_ETCD } from './grpc.ts'
 import { decodeMessage, encodeMessage, type Fields } from './message-type.ts'
 import { type EtcdMethod, METHODS } from './messages.ts'
 import { type EtcdMember, type Session, Sessions } from './sessions.ts'
@@ -68,12 +68,11 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
   return {
     stream: (member, method, body, options) => openStream(sessions.alone(member), method, body, options),
     async call(member, method, body, { limit, token, signal }) {
-      const { request, response } = METHODS[method]
-      const asked = { path: pathOf(method), message: encodeMessage(request, body), token }
+      const asked = requestOf(method, body, token)
       const answer = await exchange(sessions.to(member), asked, { limit, longest: LONGEST_ANSWER, signal })
       if ('message' in answer) {
-        const value = decodeMessage(response, answer.message)
-        return value === undefined ? { kind: 'silence', why: NO_SENSE } : { kind: 'answer', value }
+        const value = decodeMessage(METHODS[method].response, answer.message)
+        return value === undefined ? { kind: 'silence', why: NOT_OF_ETCD } : { kind: 'answer', value }
       }
       const { why } = answer
       return 'status' in answer && !UNCERTAIN.has(answer.status)
@@ -84,24 +83,22 @@ export function etcdCalls({ tls }: Pick<EtcdAccess, 'tls'>): EtcdCalls {
   }
 }
 
-function pathOf(method: EtcdMethod): string {
-  return `/etcdserverpb.${method}`
+function requestOf(method: EtcdMethod, body: Fields, token: string | undefined): GrpcRequest {
+  return { path: `/etcdserverpb.${method}`, message: encodeMessage(METHODS[method].request, body), token }
 }
 
 /** On a connection of its own, which ends with it. */
 function openStream(session: Session, method: EtcdMethod, body: Fields, options: StreamOptions): Promise<string> {
   const { token, signal, onValue } = options
-  const { request, response } = METHODS[method]
   return new Promise((resolve) => {
-    const asked = { path: pathOf(method), message: encodeMessage(request, body), token }
     const cancel = beginRequest(
       session,
-      asked,
+      requestOf(method, body, token),
       {
         longest: LONGEST_ANSWER,
         onMessage: (message) => {
           if (signal.aborted) return
-          const value = decodeMessage(response, message)
+          const value = decodeMessage(METHODS[method].response, message)
           if (value === undefined) cancel('a stream that is not etcd’s')
           else onValue(value)
         },
@@ -129,5 +126,4 @@ export function tlsOptions({ authorities, own }: EtcdTls) {
 }
 
 /** gRPC: DEADLINE_EXCEEDED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE. What was asked may have been done all the same. */
-const UNCERTAIN: ReadonlySet<number> = new Set([0, 1, 2, 4, 10, 13, 14, 15])
-const NO_SENSE = 'an answer that is none of etcd'
+const UNCERTAIN: ReadonlySet<number> = new Set([1, 2, 4, 10, 13, 14, 15])

@@ -17,14 +17,13 @@ import {
   readClaimAnswer,
 } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
+import { Groups } from './groups.ts'
 import { type EtcdPast, goesOn, readPast } from './header.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 
 /** What is known of a packet after its claim. `unknown`: it may be used elsewhere, or not; with the reason. */
 export type Claimed = 'first' | { readonly usedAt: NodeName | 'unknown' } | { readonly unknown: string }
 
-/** Groups that wait for etcd at the same time. */
-const MOST_GROUPS = 4
 /** Claims that wait for a group. */
 const MOST_WAITING = 20_000
 /** gRPC: NOT_FOUND. For a claim: its lease has ended. */
@@ -52,8 +51,10 @@ export type Health = { readonly took: Milliseconds } | { readonly why: string }
 export class Claims {
   readonly #parts: ClaimsParts
   readonly #leases: Leases
-  #waiting: Waiting[] = []
-  #groups = 0
+  readonly #groups = new Groups<Waiting>(
+    (waiting) => waiting.splice(0, MOST_CLAIMS),
+    (group) => this.#claimGroup(group),
+  )
   #past: EtcdPast | undefined
   /** Seconds since 1970: the cluster forgot something, and this node saw it. */
   #closedUntil: UnixSeconds | undefined
@@ -66,13 +67,11 @@ export class Claims {
 
   /** Never rejects. @param limit until an answer is needed. */
   claim(digest: ReplayDigest, limit: Milliseconds): Promise<Claimed> {
-    if (this.#waiting.length >= MOST_WAITING)
+    if (this.#groups.waiting >= MOST_WAITING)
       return Promise.resolve({ unknown: 'too many packets wait for the cluster' })
     return new Promise((answer) => {
       const until = milliseconds(this.#parts.clocks.monotonic() + limit)
-      this.#waiting.push({ digest, nonce: randomBytes(12).toString('base64url'), until, answer })
-      // Claims of one message go together, and none waits for a turn of the event loop.
-      if (this.#waiting.length === 1) queueMicrotask(() => this.#next())
+      this.#groups.add({ digest, nonce: randomBytes(12).toString('base64url'), until, answer })
     })
   }
 
@@ -91,22 +90,12 @@ export class Claims {
     return lease.ok ? { took } : { why: lease.failure.detail }
   }
 
-  #next(): void {
-    while (this.#groups < MOST_GROUPS && this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MOST_CLAIMS)
-      // etcd takes a key once in a transaction. The local store lets no digest through twice.
-      const once = new Map(group.map((claim) => [claim.digest as string, claim]))
-      for (const claim of group)
-        if (once.get(claim.digest) !== claim) claim.answer({ unknown: 'the same packet was claimed twice at once' })
-      this.#groups++
-      void this.#claimGroup([...once.values()]).finally(() => {
-        this.#groups--
-        this.#next()
-      })
-    }
-  }
-
-  async #claimGroup(group: readonly Waiting[]): Promise<void> {
+  async #claimGroup(all: readonly Waiting[]): Promise<void> {
+    // etcd takes a key once in a transaction. The local store lets no digest through twice.
+    const once = new Map(all.map((claim) => [claim.digest as string, claim]))
+    for (const claim of all)
+      if (once.get(claim.digest) !== claim) claim.answer({ unknown: 'the same packet was claimed twice at once' })
+    const group = [...once.values()]
     let answers: readonly Claimed[]
     try {
       answers = await this.#ask(group)

@@ -20,7 +20,7 @@ export class GrowingBytes {
     this.#length = length
   }
 
-  /** All of it. Not to be written to; it stays as it is, whatever comes after it. */
+  /** All of it. Nobody may write to it. Bytes that come later do not change it. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
@@ -35,9 +35,8 @@ export class GrowingBytes {
 
   /** @returns all of it as text, and is empty then. */
   takeText(): string {
-    const text = this.#bytes.toString('utf8', 0, this.#length)
-    this.#bytes = Buffer.alloc(0)
-    this.#length = 0
+    const text = this.view().toString('utf8')
+    this.drop(this.#length)
     return text
   }
 }

@@ -86,11 +86,14 @@ function begin(stream: ServerHttp2Stream): void {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
 }
 
-async function ask(t: TestContext, at: ReturnType<typeof atPort>, limit = LIMIT) {
+/** @returns what asks again and again, and keeps its connection. */
+function asker(t: TestContext, at: ReturnType<typeof atPort>) {
   const sessions = new Sessions(undefined)
   t.after(() => sessions.close())
-  return await exchange(sessions.to(at), ASKED, { limit, longest: LONGEST })
+  return (limit = LIMIT) => exchange(sessions.to(at), ASKED, { limit, longest: LONGEST })
 }
+
+const ask = (t: TestContext, at: ReturnType<typeof atPort>, limit = LIMIT) => asker(t, at)(limit)
 
 /** @param text once; @param more again and again, for as long as the other end reads. */
 function pour(
@@ -274,20 +277,16 @@ describe('an answer of etcd', () => {
 
   it('of one connection serves many requests, also at once', async (t) => {
     const { at, connections } = await member(t, (to, n) => respond(to, framed(`answer ${n}`)))
-    const sessions = new Sessions(undefined)
-    t.after(() => sessions.close())
-    const one = () => exchange(sessions.to(at), ASKED, { limit: LIMIT, longest: LONGEST })
+    const one = asker(t, at)
     await one()
-    const found = await Promise.all(Array.from({ length: 100 }, one))
+    const found = await Promise.all(Array.from({ length: 100 }, () => one()))
     assert.ok(found.every((each) => 'message' in each))
     assert.equal(connections(), 1)
   })
 
   it('that does not come makes the next request use another connection, if nothing else was heard', async (t) => {
     const { at, connections } = await member(t, (to, n) => n === 1 || respond(to, framed('well')))
-    const sessions = new Sessions(undefined)
-    t.after(() => sessions.close())
-    const one = (limit = LIMIT) => exchange(sessions.to(at), ASKED, { limit, longest: LONGEST })
+    const one = asker(t, at)
     assert.ok('message' in (await one()))
     assert.deepEqual(await one(milliseconds(400)), { why: 'no answer within 400 ms' })
     assert.ok('message' in (await one()))
@@ -296,9 +295,7 @@ describe('an answer of etcd', () => {
 
   it('that does not come changes nothing, if others come meanwhile', async (t) => {
     const { at, connections } = await member(t, (to, n) => n === 1 || respond(to, framed('well')))
-    const sessions = new Sessions(undefined)
-    t.after(() => sessions.close())
-    const one = (limit = LIMIT) => exchange(sessions.to(at), ASKED, { limit, longest: LONGEST })
+    const one = asker(t, at)
     await one()
     const late = one(milliseconds(600))
     for (let i = 0; i < 10; i++, await delay(50)) assert.ok('message' in (await one()))
@@ -312,9 +309,7 @@ describe('an answer of etcd', () => {
       respond(to, framed('well'))
       to.session?.goaway()
     })
-    const sessions = new Sessions(undefined)
-    t.after(() => sessions.close())
-    const one = () => exchange(sessions.to(at), ASKED, { limit: LIMIT, longest: LONGEST })
+    const one = asker(t, at)
     assert.ok('message' in (await one()))
     await delay(100)
     assert.ok('message' in (await one()))

@@ -13,6 +13,7 @@ import type { Session } from './sessions.ts'
 /** Before each message: one byte that says whether it is compressed, and its length. */
 const PREFIX = 5
 const ENDED = 'the connection ended without an answer'
+export const NOT_OF_ETCD = 'an answer that is none of etcd'
 
 export interface GrpcRequest {
   /** Such as `/etcdserverpb.KV/Txn`. */
@@ -63,10 +64,10 @@ export function beginRequest(
   const messages = new Messages(longest)
   let problem: string | undefined
   stream.on('response', (head) => {
-    if (head[':status'] !== 200) end({ why: `an answer that is none of etcd, with status ${head[':status']}` })
+    if (head[':status'] !== 200) end({ why: `${NOT_OF_ETCD}, with status ${head[':status']}` })
     // An answer without messages has its status here.
     else if (head['grpc-status'] !== undefined) end(endOf(head))
-    else if (!`${head['content-type']}`.startsWith('application/grpc')) end({ why: 'an answer that is none of etcd' })
+    else if (!`${head['content-type']}`.startsWith('application/grpc')) end({ why: NOT_OF_ETCD })
   })
   stream.on('data', (part: Buffer) => {
     if (ended) return
@@ -88,7 +89,7 @@ export function beginRequest(
   return (why) => end({ why })
 }
 
-/** A request with one answer. Never rejects. @returns the answer; else how it ended without one. */
+/** A request with one answer. Never rejects. @returns the answer; else how it ended without one, and never with 0. */
 export function exchange(
   session: Session,
   request: GrpcRequest,
@@ -97,7 +98,7 @@ export function exchange(
     longest,
     signal,
   }: { readonly limit: Milliseconds; readonly longest: number; readonly signal?: AbortSignal | undefined },
-): Promise<{ readonly message: Uint8Array } | Exclude<GrpcEnd, { status: 0 }>> {
+): Promise<{ readonly message: Uint8Array } | GrpcEnd> {
   return new Promise((resolve) => {
     const began = performance.now()
     let answer: Uint8Array | undefined

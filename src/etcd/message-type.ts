@@ -89,7 +89,6 @@ function read(type: MessageType, from: BinaryReader, length: number): Fields {
   const end = from.pos + length
   if (end > from.len) throw new RangeError('a message that is cut off')
   const found: Record<string, unknown> = {}
-  const lists = new Map<string, unknown[]>()
   while (from.pos < end) {
     const [number, wire] = from.tag()
     const known = type.byNumber.get(number)
@@ -102,14 +101,14 @@ function read(type: MessageType, from: BinaryReader, length: number): Fields {
     if (wire !== wireOf(one)) throw new RangeError(`field ${name} is of another kind`)
     const value = readOne(one, from)
     if (isRepeated(kind)) {
-      const list = lists.get(name) ?? []
-      list.push(value)
-      lists.set(name, list)
+      const list = found[name] as unknown[] | undefined
+      if (list === undefined) found[name] = [value]
+      else list.push(value)
     } else if (isDefault(value)) delete found[name]
     else found[name] = value
   }
   if (from.pos !== end) throw new RangeError('a field that is longer than its message')
-  return { ...found, ...Object.fromEntries(lists) }
+  return found
 }
 
 function readOne(kind: One, from: BinaryReader): unknown {

@@ -6,6 +6,7 @@
 import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import { encoded, isAbsent, type LeaseId } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
+import { Groups } from './groups.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 import type { Fields } from './message-type.ts'
 
@@ -14,8 +15,6 @@ const NOT_FOUND = 5
 const SHORTEST_LEASE = 60
 /** Of one transaction: etcd takes 128 operations and 1.5 MB, by its defaults. The bytes are those of base64. */
 const [MOST_PUTS, MOST_BYTES] = [100, 512 * 1024] as const
-/** Transactions that wait for etcd at the same time. */
-const MOST_GROUPS = 4
 
 export interface RecordWrite {
   readonly key: string
@@ -35,10 +34,12 @@ export class RecordWrites {
   readonly #clocks: LeaseClocks
   /** By their life: each is twice as long as the one before. */
   readonly #leases = new Map<number, Leases>()
-  readonly #waiting: Waiting[] = []
+  readonly #groups = new Groups<Waiting>(
+    (waiting) => this.#group(waiting),
+    (group) => this.#putGroup(group),
+  )
   /** What is under way to etcd. */
   readonly #keys = new Set<string>()
-  #groups = 0
 
   constructor(etcd: Pick<Etcd, 'ask'>, clocks: LeaseClocks) {
     this.#etcd = etcd
@@ -49,38 +50,29 @@ export class RecordWrites {
   put(write: RecordWrite, limit: Milliseconds): Promise<string | undefined> {
     return new Promise((answer) => {
       const until = milliseconds(this.#clocks.monotonic() + limit)
-      this.#waiting.push({ ...write, until, answer })
-      if (this.#waiting.length === 1) queueMicrotask(() => this.#next())
+      this.#groups.add({ ...write, until, answer })
     })
   }
 
-  #next(): void {
-    while (this.#groups < MOST_GROUPS && this.#waiting.length > 0) {
-      const group = this.#group()
-      if (group.length === 0) return
-      this.#groups++
-      void this.#putAll(group).then((why) => {
-        for (const { key, answer } of group) {
-          this.#keys.delete(key)
-          answer(why)
-        }
-        this.#groups--
-        this.#next()
-      })
-    }
-  }
-
   /** The first of those that wait. Of one key, the later write goes after the earlier one. */
-  #group(): readonly Waiting[] {
+  #group(waiting: Waiting[]): readonly Waiting[] {
     let bytes = 0
     let count = 0
-    for (const { key, value } of this.#waiting) {
+    for (const { key, value } of waiting) {
       bytes += value.length
       if (this.#keys.has(key) || count >= MOST_PUTS || (count > 0 && bytes > MOST_BYTES)) break
       this.#keys.add(key)
       count++
     }
-    return this.#waiting.splice(0, count)
+    return waiting.splice(0, count)
+  }
+
+  async #putGroup(group: readonly Waiting[]): Promise<void> {
+    const why = await this.#putAll(group)
+    for (const { key, answer } of group) {
+      this.#keys.delete(key)
+      answer(why)
+    }
   }
 
   /** Never rejects. @returns why they may not be written. */
@@ -89,18 +81,15 @@ export class RecordWrites {
     const left = (): Milliseconds => milliseconds(Math.max(0, until - this.#clocks.monotonic()))
     for (let attempt = 0; ; attempt++) {
       const leases = new Map<Leases, LeaseId>()
-      const puts: Fields[] = []
-      for (const { key, value, life } of group) {
-        const its = life === undefined ? undefined : this.#leasesFor(life)
-        let lease = its && leases.get(its)
-        if (its !== undefined && lease === undefined) {
-          const got = attempt === 0 ? await its.current(left()) : await its.next(left())
-          if (!got.ok) return got.failure.detail
-          lease = got.value.id
-          leases.set(its, lease)
-        }
-        puts.push({ key: encoded(key), value, ...(lease !== undefined && { lease }) })
+      for (const its of new Set(group.flatMap(({ life }) => (life === undefined ? [] : [this.#leasesFor(life)])))) {
+        const got = attempt === 0 ? await its.current(left()) : await its.next(left())
+        if (!got.ok) return got.failure.detail
+        leases.set(its, got.value.id)
       }
+      const puts = group.map(({ key, value, life }): Fields => {
+        const lease = life === undefined ? undefined : leases.get(this.#leasesFor(life))
+        return { key: encoded(key), value, ...(lease !== undefined && { lease }) }
+      })
       const [only] = puts
       const answer =
         puts.length === 1 && only !== undefined

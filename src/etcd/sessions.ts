@@ -81,7 +81,10 @@ export class Session {
     stream.on('close', () => {
       if (--this.#underWay === 0 && !this.#http.destroyed) this.#http.unref()
     })
-    for (const sign of ['response', 'data'] as const) stream.on(sign, () => this.#hear())
+    for (const sign of ['response', 'data'] as const)
+      stream.on(sign, () => {
+        this.#heardAt = performance.now()
+      })
     return stream
   }
 
@@ -94,10 +97,6 @@ export class Session {
     this.#why ??= why
     this.#http.destroy()
     this.#socket.destroy()
-  }
-
-  #hear(): void {
-    this.#heardAt = performance.now()
   }
 }
 

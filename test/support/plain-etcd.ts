@@ -197,7 +197,7 @@ function encoded(method: EtcdMethod, told: string | Uint8Array): Uint8Array {
 }
 
 /** As gRPC sends it. */
-export function framed(message: Uint8Array): Buffer {
+function framed(message: Uint8Array): Buffer {
   const head = Buffer.alloc(5)
   head.writeUInt32BE(message.length, 1)
   return Buffer.concat([head, message])
