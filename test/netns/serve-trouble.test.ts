@@ -214,15 +214,23 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     await daemon.stop()
   })
 
-  /** A server whose log goes to a pipe that is full, and that nobody reads. */
-  async function serveUnread(conf: string, as = '') {
+  /** The files of a server without faults, and the command that starts it. */
+  function ordinaryFiles(conf = ''): { readonly folder: string; readonly argv: readonly string[] } {
     const folder = net.directory()
     mkdirSync(join(folder, 'state'), { mode: 0o700 })
     const places = ['REPLAY_DB state/replay.db', 'CONTROL_SOCKET state/control.sock', 'FWKNOP_PID_FILE state/pid']
     const lines = places.map((line) => `${line.replace(' ', ` ${folder}/`)};\n`).join('')
     writeFileSync(join(folder, 'fwknopd.conf'), lines + conf, { mode: 0o600 })
     writeFileSync(join(folder, 'access.conf'), stanza(), { mode: 0o600 })
-    const argv = ghostportCommand('serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf'))
+    return {
+      folder,
+      argv: ghostportCommand('serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')),
+    }
+  }
+
+  /** A server whose log goes to a pipe that is full, and that nobody reads. */
+  async function serveUnread(conf: string, as = '') {
+    const { folder, argv } = ordinaryFiles(conf)
     const script = `(head -c 65536 /dev/zero; ${as} "$@" 2> /dev/null; echo $? > ${folder}/status) | sleep 60`
     server.start(['bash', '-c', script, 'serve', ...argv])
     const text = (name: string): string =>
@@ -263,21 +271,36 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     assert.equal(await unread.status(15_000), 69)
   })
 
-  it('survives a SIGHUP from before it is ready', async () => {
-    const folder = net.directory()
-    mkdirSync(join(folder, 'state'), { mode: 0o700 })
-    const conf = `REPLAY_DB ${folder}/state/replay.db;\nCONTROL_SOCKET ${folder}/state/control.sock;\n`
-    writeFileSync(join(folder, 'fwknopd.conf'), conf, { mode: 0o600 })
-    writeFileSync(join(folder, 'access.conf'), stanza(), { mode: 0o600 })
-    const argv = ['serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')]
-    const program = server.start(ghostportCommand(...argv))
+  /** A server that has begun to start: its signals are heard, and nothing is ready. */
+  async function beginning() {
+    const { folder, argv } = ordinaryFiles()
+    const program = server.start(argv)
     const title = (): string => readFileSync(`/proc/${program.pid}/cmdline`, 'utf8').replace(/\0+$/, '')
     for (let i = 0; i < 10_000 && title() !== WARDEN_TITLE; i++) await delay(1)
+    return { program, folder }
+  }
+
+  it('survives a SIGHUP from before it is ready', async () => {
+    const { program } = await beginning()
     process.kill(program.pid, 'SIGHUP')
     await program.says(/"event":"ready"/)
     await program.says(/"event":"reload"/)
     await program.stop()
   })
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`ends in order after a ${signal} from before it is ready`, async () => {
+      const { program, folder } = await beginning()
+      process.kill(program.pid, signal)
+      assert.equal(await program.ended, 0, program.output)
+      assert.match(program.output, new RegExp(`"event":"signal","signal":"${signal}"`))
+      assert.deepEqual(readdirSync(join(folder, 'state')).toSorted(), ['replay.db'], program.output)
+      const left = server.run(['pgrep', '-f', 'ghostport: ']).stdout.split('\n')
+      assert.deepEqual(
+        left.filter((pid) => pid !== '' && inside(server, pid)),
+        [],
+      )
+    })
 
   it('NAT to nowhere is refused by name', async () => {
     const daemon = await Daemon.start(net, server, {

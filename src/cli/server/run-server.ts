@@ -50,7 +50,8 @@ export interface ServerRun {
 const LAST_LINES_TIME = milliseconds(1000)
 
 export async function runServer(run: ServerRun): Promise<Outcome> {
-  // First of all: without a listener, this signal ends the process.
+  // First of all: without a listener, these signals end the process, in the midst of its start.
+  const toldToStop = firstOf('SIGTERM', 'SIGINT')
   let reload: (() => void) | undefined
   let isReloadAsked = false
   process.on('SIGHUP', () => {
@@ -71,6 +72,7 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
     ])
   setProcessTitle(run.title ?? WARDEN_TITLE)
   const { log } = output
+  const stopped = toldToStop.then((signal) => void log.write('info', 'signal', { signal }))
   process.on('exit', (status) => {
     if (output.isBusy) leaveNow(status)
   })
@@ -93,13 +95,6 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   const started = await start()
   if (!started.ok) return end(started.failure)
   let warden = started.value
-  const stopped = new Promise<undefined>((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        log.write('info', 'signal', { signal })
-        stop(undefined)
-      })
-  })
   const ended = () => Promise.race([stopped, warden.hopeless, warden.finished])
   let wake: (() => void) | undefined
   let isNewStartAsked = false
@@ -137,4 +132,11 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
     run.onReloaded?.()
     run.onStarted?.(warden)
   }
+}
+
+/** Resolves with the first of these signals. The same signal once more ends the process at once. */
+function firstOf(...signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.once(signal, resolve)
+  })
 }
