@@ -1,5 +1,4 @@
 /** Writes files of the user who knocks: whole or not at all, and readable by nobody else. */
-import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   fsyncSync,
@@ -14,6 +13,7 @@ import {
 import { dirname } from 'node:path'
 import { bytesFromText } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { hiddenDraftOf, removeDeadDrafts } from './drafts.ts'
 import { fileReason } from './errno.ts'
 import { systemPath } from './system-path.ts'
 import { judgeWay } from './user-file.ts'
@@ -54,7 +54,8 @@ function writeUserFile(
     const bytes = bytesFromText(text)
     if (bytes === undefined) return refuse('CONFIG_UNWRITABLE', `${file}: the text holds half of a surrogate pair`)
 
-    temporary = `${target}.${randomBytes(6).toString('hex')}`
+    removeDeadDrafts(target)
+    temporary = hiddenDraftOf(target)
     const descriptor = openSync(systemPath(temporary), 'wx', 0o600)
     try {
       writeFileSync(descriptor, bytes)

@@ -13,16 +13,16 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   renameSync,
   rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { draftOf, draftsOf, removeDeadDrafts } from './drafts.ts'
 import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
 import { systemPath } from './system-path.ts'
 
@@ -117,20 +117,14 @@ export interface FileIdentity {
   readonly ino: bigint
 }
 
-/** Between the path of a file and the id of the process that writes it anew. */
-const DRAFT = '.new-'
-
 /**
  * Removes a file of the server, and what a process has left that was killed while it wrote the file. None need be
  * there.
  * @throws the file system's errors.
  */
 export function removeFileAndDrafts(path: string): void {
-  const folder = dirname(path)
-  const beginning = `${basename(path)}${DRAFT}`
-  const isDraft = (name: string): boolean => name.startsWith(beginning) && /^[0-9]+$/.test(name.slice(beginning.length))
-  const drafts = existsSync(systemPath(folder)) ? readdirSync(folder).filter(isDraft) : []
-  for (const one of [...drafts.map((name) => join(folder, name)), path]) rmSync(systemPath(one), { force: true })
+  const drafts = existsSync(systemPath(dirname(path))) ? draftsOf(path) : []
+  for (const one of [...drafts, path]) rmSync(systemPath(one), { force: true })
 }
 
 /**
@@ -146,10 +140,8 @@ export function replaceServerFile(
   mode: number,
   owner?: { readonly uid: number; readonly gid: number },
 ): FileIdentity {
-  const draft = systemPath(`${path}${DRAFT}${process.pid}`)
-  // Left by a start with the same process id that died half way. If it is a link, the link is removed and not its
-  // target.
-  if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)
+  removeDeadDrafts(path)
+  const draft = systemPath(draftOf(path))
   const descriptor = openSync(
     draft,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,

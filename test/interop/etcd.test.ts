@@ -65,7 +65,7 @@ describe('etcd over TLS, with users', () => {
         ...['--name', 'm1', '--data-dir', join(folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
         ...['--listen-client-urls', at('https', clientPort), '--advertise-client-urls', at('https', clientPort)],
         ...['--listen-peer-urls', at('http', peerPort), '--initial-advertise-peer-urls', at('http', peerPort)],
-        ...['--initial-cluster', `m1=${at('http', peerPort)}`],
+        ...['--initial-cluster', `m1=${at('http', peerPort)}`, '--enable-grpc-gateway=false'],
         ...['--cert-file', join(folder, 'server.pem'), '--key-file', join(folder, 'server.key')],
       ],
       { stdio: 'ignore' },

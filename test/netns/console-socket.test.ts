@@ -8,30 +8,13 @@ import { readFileSync } from 'node:fs'
 import { after, afterEach, before, test } from 'node:test'
 import type { AuditEntry } from '../../src/audit-log/entry.ts'
 import { readAudit, verifyAudit } from '../../src/audit-log/verify.ts'
-import { serverForConsole } from '../support/console.ts'
+import { askConsoleSocket, NOBODY, serverForConsole } from '../support/console.ts'
 import { clientAndServer, type Daemon, keys, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { must } from '../support/results.ts'
 
 const skip = netnsUnavailable()
-const NOBODY = 65_534
 const ADA = { name: 'ada', from: '192.0.2.7' }
-
-/** Sends lines one after the other, and prints the answers. A connection that ends early prints “closed”. */
-const ASK = `
-  const [path, ...lines] = process.argv.slice(1)
-  const socket = require('node:net').connect(path)
-  let text = ''
-  let missing = lines.length
-  const send = () => lines.length > 0 ? socket.write(lines.shift() + '\\n') : socket.end()
-  socket.on('connect', send)
-  socket.setEncoding('utf8').on('data', (chunk) => {
-    text += chunk
-    for (let end; (end = text.indexOf('\\n')) >= 0; text = text.slice(end + 1), send())
-      console.log(text.slice(0, end), missing-- && '')
-  })
-  socket.on('error', () => {})
-  socket.on('close', () => { if (missing > 0) console.log('"closed"') })`
 
 let net: Network
 let client: Host
@@ -53,12 +36,8 @@ async function start(...lines: readonly string[]): Promise<void> {
   ;({ daemon, socket } = await serverForConsole(net, server, lines))
 }
 
-function ask(lines: readonly (string | object)[], uid = NOBODY): readonly unknown[] {
-  const texts = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)))
-  const as = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all']
-  const out = server.must([...as, process.execPath, '-e', ASK, socket, ...texts], { timeoutMs: 90_000 })
-  return out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
-}
+const ask = (lines: readonly (string | object)[], uid?: number): readonly unknown[] =>
+  askConsoleSocket(server, socket, lines, uid)
 
 /** The value of the one answer. */
 function askOne(request: object): Record<string, unknown> {

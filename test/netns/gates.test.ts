@@ -3,12 +3,13 @@
  * etcd, real daemons, real kernels; gates that are away or cut off; and an etcd that shows old records again.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CLIENT, ClusterLab, type ClusterNode } from '../support/cluster-lab.ts'
+import { askConsoleSocket } from '../support/console.ts'
 import { ghostportCommand, keys, knock, stanza } from '../support/daemon.ts'
 import { netnsUnavailable } from '../support/netns.ts'
 
@@ -106,8 +107,10 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     return kvs.map(({ key, value }) => ({ key: `${Buffer.from(key, 'base64')}`, value: Buffer.from(value, 'base64') }))
   }
   function store(key: string, value: Buffer): void {
-    const body = JSON.stringify({ key: Buffer.from(key).toString('base64'), value: value.toString('base64') })
-    lab.members[0]?.host.must(['curl', '-sf', '-d', body, 'http://127.0.0.1:2379/v3/kv/put'])
+    const file = join(folder, 'value')
+    writeFileSync(file, value)
+    const put = 'ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 put -- "$0" < "$1"'
+    lab.members[0]?.host.must(['sh', '-c', put, key, file])
   }
 
   it('opens at all of them, and each closes by itself', async () => {
@@ -221,6 +224,32 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     await reaches(node(3), 'open')
     lab.heal()
     await reaches(node(3), 'timeout')
+  })
+
+  it('what the console extended is ended from elsewhere too, also after a restart and after its first end', async () => {
+    const { daemon, host } = node(1)
+    const socket = join(folder, 'console/socket')
+    const before = { access: ACCESS, server: serverLines(1) }
+    daemon.configure({ ...before, server: [...before.server, 'CONSOLE_USER nobody', `CONSOLE_SOCKET ${socket}`] })
+    await daemon.restart()
+    await following()
+    for (const path of [folder, join(folder, 'console')]) chmodSync(path, 0o711)
+    knockAt(node(1), 6)
+    for (const one of lab.nodes) await reaches(one, 'open')
+    const [{ id: grant } = {}] = daemon.status().grants as readonly { readonly id?: string }[]
+    const by = { name: 'ada', from: '192.0.2.7' }
+    const [answer] = askConsoleSocket(host, socket, [{ ask: 'extend', grant, seconds: 250, by }])
+    assert.deepEqual(answer, { done: true, value: { grant, seconds: 250 } })
+    // Its first end, which the others have.
+    await reaches(node(2), 'timeout')
+    assert.equal(await lab.client.host.tcp(node(1).address, 22), 'ssh at node-1')
+    daemon.configure(before)
+    await daemon.restart('SIGKILL')
+    await following()
+    assert.equal(await lab.client.host.tcp(node(1).address, 22), 'ssh at node-1')
+    // The others do not know that it is still open, and so wait for no answer.
+    assert.equal(revoke(node(2)).problem, undefined)
+    await reaches(node(1), 'timeout')
   })
 
   it('an etcd that shows old records again, or moves them, opens nothing', async () => {

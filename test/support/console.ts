@@ -8,6 +8,8 @@ import { Daemon, ghostportCommand, stanza } from './daemon.ts'
 import type { Host, Network, Outcome, Program } from './netns.ts'
 
 export const CONSOLE_HOST = 'console.example'
+/** CONSOLE_USER nobody. */
+export const NOBODY = 65_534
 const ORIGIN = `https://${CONSOLE_HOST}`
 
 export interface Answer {
@@ -224,4 +226,33 @@ export class EventStream {
   close(): void {
     this.#response.destroy()
   }
+}
+
+/** Sends lines one after the other, and prints the answers. A connection that ends early prints “closed”. */
+const ASK = `
+  const [path, ...lines] = process.argv.slice(1)
+  const socket = require('node:net').connect(path)
+  let text = ''
+  let missing = lines.length
+  const send = () => lines.length > 0 ? socket.write(lines.shift() + '\\n') : socket.end()
+  socket.on('connect', send)
+  socket.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk
+    for (let end; (end = text.indexOf('\\n')) >= 0; text = text.slice(end + 1), send())
+      console.log(text.slice(0, end), missing-- && '')
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => { if (missing > 0) console.log('"closed"') })`
+
+/** @param lines what is asked, one after the other. @returns the answers. */
+export function askConsoleSocket(
+  host: Host,
+  socket: string,
+  lines: readonly (string | object)[],
+  uid = NOBODY,
+): readonly unknown[] {
+  const texts = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)))
+  const as = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all']
+  const out = host.must([...as, process.execPath, '-e', ASK, socket, ...texts], { timeoutMs: 90_000 })
+  return out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
 }

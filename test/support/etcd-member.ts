@@ -53,7 +53,7 @@ export class EtcdMember implements LabHost {
       ...['--advertise-client-urls', `http://${address}:2379`],
       ...['--listen-peer-urls', `http://${address}:2380`, '--initial-advertise-peer-urls', `http://${address}:2380`],
       ...['--initial-cluster', initial, '--initial-cluster-token', 'lab', ...ELECTION],
-      ...['--initial-cluster-state', state],
+      ...['--initial-cluster-state', state, '--enable-grpc-gateway=false'],
     ])
   }
 

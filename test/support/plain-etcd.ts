@@ -39,7 +39,8 @@ export class PlainEtcd implements AsyncDisposable {
       ...['--name', 'm1', '--data-dir', join(this.folder, 'data'), '--logger', 'zap', '--log-level', 'error'],
       ...['--listen-client-urls', `${own}`, '--advertise-client-urls', `${own}`],
       ...['--listen-peer-urls', `${peer}`, '--initial-advertise-peer-urls', `${peer}`],
-      ...['--initial-cluster', `m1=${peer}`, ...this.#more],
+      // What is asked here is asked by its own API.
+      ...['--initial-cluster', `m1=${peer}`, '--enable-grpc-gateway=false', ...this.#more],
     ]
     this.#child = spawn('etcd', args, { stdio: 'ignore' })
     for (let i = 0; i < 300; i++) {

@@ -68,7 +68,7 @@ export class SecuredEtcd implements AsyncDisposable {
       ...['--advertise-client-urls', at('https', this.clientPort)],
       ...['--listen-peer-urls', at('http', this.#peerPort)],
       ...['--initial-advertise-peer-urls', at('http', this.#peerPort)],
-      ...['--initial-cluster', `m1=${at('http', this.#peerPort)}`],
+      ...['--initial-cluster', `m1=${at('http', this.#peerPort)}`, '--enable-grpc-gateway=false'],
       ...['--cert-file', join(this.folder, 'server.pem'), '--key-file', join(this.folder, 'server.key')],
       // Else each login takes a tenth of a second.
       ...['--bcrypt-cost', '4', ...this.#more],

@@ -88,6 +88,7 @@ function judgeHere(host: HostSettings, { text, maxAge, password, secret, authori
     const path = besideSettings(host.file, name)
     if (wanted === undefined || !existsSync(systemPath(path))) continue
     const there = name === AUTHORITIES_NAME ? readCertificates(path) : secretLine(path)
+    if (!there.ok && there.failure.code === 'CONFIG_EXPOSED') return there
     if (!there.ok || there.value.trim() !== wanted.trim())
       return refuse('SETUP_REFUSED', `${path} is there, and has other contents`, {
         suggestion: `mv ${path} ${path}.old`,

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isRunning } from '../../system/is-running.ts'
 import type { ToGnupg } from '../link/gnupg-protocol.ts'
 
 /** Folders for such copies, the best first. */
@@ -73,14 +74,5 @@ function removeLeftOver(place: string): void {
     }
   } catch {
     // Somebody else's, or gone meanwhile.
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
