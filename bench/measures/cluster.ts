@@ -1,10 +1,11 @@
 /** What a cluster adds to a knock: the same server without one, and with three members of etcd on the same host. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { Program } from '../../test/support/netns.ts'
 import { makeKeys } from '../knocks.ts'
 import { Lab } from '../lab.ts'
-import { formatMilliseconds, type Row } from '../row.ts'
+import { formatMilliseconds, formatRatio, type Row } from '../row.ts'
 import { ghostport } from '../servers/ghostport.ts'
 import { median, summarise } from '../statistics.ts'
 import { openingsOf } from './burst.ts'
@@ -23,6 +24,8 @@ export const cluster: Measure = {
   about: `what three members of etcd on the same host add to a knock: ${ROUNDS} times ${KNOCKS} knocks each way, in turns; and 1 000 knocks at once`,
   async run() {
     const medians: Record<'alone' | 'cluster', number[]> = { alone: [], cluster: [] }
+    /** The same claims, asked by nobody else. */
+    const bare: number[] = []
     const bursts: string[] = []
     let lastOfBurst = 0
     for (let round = 0; round < ROUNDS; round++)
@@ -34,6 +37,7 @@ export const cluster: Measure = {
         const { summary } = await measureLatency(await lab.traffic(), keys, 0, KNOCKS)
         medians[way].push(summary?.median ?? Number.NaN)
         await server.stop()
+        if (way === 'cluster') bare.push(bareClaims(lab))
       }
     for (const way of ['alone', 'cluster'] as const) {
       await using lab = await Lab.create()
@@ -55,6 +59,11 @@ export const cluster: Measure = {
         note: `${formatMilliseconds(clustered - alone)} more`,
       },
       {
+        ...{ what: 'a claim at etcd and nothing else, at the same gaps', server: 'etcd' },
+        ...{ figure: formatMilliseconds(median(bare)), count: ROUNDS },
+        note: `what a cluster adds is ${formatRatio((clustered - alone) / median(bare))} of it`,
+      },
+      {
         ...{ what: '1000 knocks at once, at one node', server: 'ghostport in a cluster' },
         ...{ figure: formatMilliseconds(lastOfBurst), target: `all, the last after ≤ ${LAST_OF_BURST} ms` },
         met: lastOfBurst <= LAST_OF_BURST,
@@ -64,6 +73,19 @@ export const cluster: Measure = {
     return rows
   },
 }
+
+/** @returns the median of claims by a process of their own, in milliseconds. */
+function bareClaims(lab: Lab): number {
+  const said = lab.server.must(
+    [process.execPath, '--conditions=ghostport-source', BARE_CLAIMS, MEMBERS.join(','), `${KNOCKS}`],
+    {
+      timeoutMs: 120_000,
+    },
+  )
+  return Number(said)
+}
+
+const BARE_CLAIMS = fileURLToPath(new URL('../traffic/bare-claims.ts', import.meta.url))
 
 const inCluster = (round: number) => ({
   settings: [

@@ -7,6 +7,7 @@ import { copyText, seenIn } from './copy.ts'
 import { endedUsers } from './ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from './pages.ts'
 import { judgeRoster, MOST_OF_ONE_PAGE, MOST_RECENT, nextRoster, type Roster, readPage, readRoster } from './roster.ts'
+import { marked } from './since.ts'
 
 const id = (n: number): string => `${n}`.padStart(16, 'A')
 const made = (n: number) => ({ id: id(n), node: 'web-1', at: 1_764_150_000, pages: [] })
@@ -150,5 +151,37 @@ describe('the copy of a node', () => {
     assert.deepEqual(endedUsers(text(stanza('ada'), stanza('bob')), text(off)), ['ada', 'bob'])
     assert.deepEqual(endedUsers(text(off), text(off, stanza('bob'))), [])
     assert.deepEqual(endedUsers(text(stanza('ada')), text(stanza('ada', 443))), [])
+  })
+
+  it('tells who is back from who was there all the time', () => {
+    const enabled = stanza('ada')
+    const off = enabled.replace('OPEN', '# ghostport: disabled. Before: no end\nACCESS_EXPIRE_EPOCH 1\nOPEN')
+    const [first, second, third] = [1, 2, 3].map((n) => `2026-11-27T10:00:00.00${n}Z`) as [string, string, string]
+    const one = (change: Omit<StanzaChange, 'key'>, at: string): string | undefined =>
+      marked([{ key: 'ada', ...change }], at)[0]?.after
+    const added = one({ after: enabled }, first) ?? ''
+    assert.match(added, /^NAME {16}ada\n# ghostport: since 2026-11-27T10:00:00\.001Z\nOPEN/m)
+    // Whatever the command wrote: the mark stays, and is made for nothing else.
+    const edited = one({ before: added, after: stanza('ada', 443) }, second) ?? ''
+    assert.equal(edited, added.replace('tcp/22', 'tcp/443'))
+    const disabled = one({ before: added, after: off }, second) ?? ''
+    assert.match(disabled, /001Z/)
+    const back = one({ before: disabled, after: added }, third) ?? ''
+    assert.match(back, /003Z/)
+    assert.equal(one({ before: back }, third), undefined)
+    // Of before this was marked.
+    assert.equal(one({ before: enabled, after: stanza('ada', 443) }, second), stanza('ada', 443))
+
+    const text = (...stanzas: readonly string[]) => copyText(CLUSTER, { version: 1, id: id(1) }, stanzas)
+    const again = one({ after: enabled }, second) ?? ''
+    for (const [before, after, ended] of [
+      [added, edited, []],
+      [added, added, []],
+      [added, again, ['ada']],
+      [added, back, ['ada']],
+      [enabled, added, ['ada']],
+      [off, again, ['ada']],
+    ] as const)
+      assert.deepEqual(endedUsers(text(before), text(after)), ended, `${before}\n${after}`)
   })
 })

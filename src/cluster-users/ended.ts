@@ -7,17 +7,19 @@ import { marksOf } from '../config/access/edit-stanza.ts'
 interface Found {
   readonly name: StanzaName
   readonly isDisabled: boolean
+  readonly since?: string
 }
 
 /**
  * @param before, after texts of copies.
- * @returns the names of stanzas that were removed or disabled: their grants end.
+ * @returns the names of stanzas that were removed or disabled, also if they are back since: their grants end.
  */
 export function endedUsers(before: string, after: string): readonly StanzaName[] {
   const now = usersOf(after)
-  return [...usersOf(before)].flatMap(([key, { name, isDisabled }]) => {
+  return [...usersOf(before)].flatMap(([key, { name, isDisabled, since }]) => {
     const left = now.get(key)
-    return left === undefined || (left.isDisabled && !isDisabled) ? [name] : []
+    const isEnded = left === undefined || (left.isDisabled && !isDisabled) || left.since !== since
+    return isEnded ? [name] : []
   })
 }
 
@@ -26,8 +28,8 @@ function usersOf(text: string): ReadonlyMap<string, Found> {
     stanzaTexts(text).flatMap(({ text: stanza }) => {
       const name = judgeClusterStanza(stanza)
       if (!name.ok) return []
-      const { isDisabled } = marksOf(stanza.split('\n'))
-      return [[sameNameKey(name.value), { name: name.value, isDisabled }] as const]
+      const { isDisabled, since } = marksOf(stanza.split('\n'))
+      return [[sameNameKey(name.value), { name: name.value, isDisabled, ...(since && { since }) }] as const]
     }),
   )
 }

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseClusterSecret } from '../../src/cluster-record/seal.ts'
-import type { StanzaChange } from '../../src/cluster-users/pages.ts'
+import { type StanzaChange, stanzaKey } from '../../src/cluster-users/pages.ts'
+import { stanzaTexts } from '../../src/config/access/cluster-blocks.ts'
 import { HostileEtcd, PlainEtcd } from '../support/plain-etcd.ts'
 import { must } from '../support/results.ts'
 import { UsersNode, type UsersNodeOptions } from '../support/users-node.ts'
@@ -17,7 +18,11 @@ const secretOf = (fill: number) => must(parseClusterSecret(Buffer.from(Buffer.al
 const stanza = (name: string, port = 22): string =>
   `SOURCE              ANY\nNAME                ${name}\nOPEN_PORTS          tcp/${port}\nKEY                 key of ${name}`
 const added = (name: string): readonly StanzaChange[] => [{ key: name, after: stanza(name) }]
-const removed = (name: string): readonly StanzaChange[] => [{ key: name, before: stanza(name) }]
+/** @param at a node that has it. */
+const removed = ({ copy }: UsersNode, name: string): readonly StanzaChange[] => {
+  const before = stanzaTexts(copy).find(({ text }) => stanzaKey(text) === name)?.text
+  return [{ key: name, before: before ?? assert.fail(copy) }]
+}
 const has = ({ copy }: UsersNode, name: string): boolean => copy.includes(`NAME                ${name}\n`)
 
 describe('users of a cluster, where something goes wrong', () => {
@@ -106,10 +111,10 @@ describe('users of a cluster, where something goes wrong', () => {
     await did(a, added('ada'))
     etcd.fill()
     assert.match(await whyNot(a.users.edit(added('bob'))), /CLUSTER_USERS_REFUSED.*space exceeded/)
-    assert.match(await whyNot(a.users.edit(removed('ada'))), /space exceeded/)
+    assert.match(await whyNot(a.users.edit(removed(a, 'ada'))), /space exceeded/)
     assert.equal(a.version, 1)
     etcd.makeRoom()
-    assert.equal(await did(a, removed('ada')), 2)
+    assert.equal(await did(a, removed(a, 'ada')), 2)
     await b.inSync(2)
     assert.equal(has(b, 'ada'), false)
   })
@@ -146,7 +151,7 @@ describe('users of a cluster, where something goes wrong', () => {
     await b.inSync()
     await did(a, added('ada'))
     await b.until('begins', () => b.applied.length === 1)
-    await did(a, removed('ada'))
+    await did(a, removed(a, 'ada'))
     await did(a, added('bob'))
     await b.until('has it', () => b.version === 3)
     assert.equal(b.applied.length, 1)
@@ -165,7 +170,7 @@ describe('users of a cluster, where something goes wrong', () => {
     await did(a, added('ada'))
     await b.inSync(1)
     state.why = 'access.conf:3: a fault'
-    await did(a, removed('ada'))
+    await did(a, removed(a, 'ada'))
     await b.until('refused', () => /not in force here: access.conf:3/.test(b.users.status(0).why ?? ''))
     assert.match(await whyNot(b.users.edit(added('bob'))), /access.conf:3/)
     state.why = undefined
@@ -174,7 +179,7 @@ describe('users of a cluster, where something goes wrong', () => {
     // Also if the server is started again before: without etcd, and once.
     state.why = 'access.conf:4: a fault'
     await did(a, added('bob'))
-    await did(a, removed('bob'))
+    await did(a, removed(a, 'bob'))
     await b.until('has it', () => b.version === 4 && b.applied.at(-1)?.[0].version === 4)
     b.close()
     state.why = undefined
@@ -198,7 +203,7 @@ describe('users of a cluster, where something goes wrong', () => {
     a.close()
     const b = node('b')
     await b.inSync()
-    assert.equal(await did(b, removed('ada')), 3)
+    assert.equal(await did(b, removed(b, 'ada')), 3)
     b.close()
     etcd.etcdctl(['del', '--prefix', prefix()])
     const publish = async (at: UsersNode): Promise<number> => {
@@ -264,7 +269,7 @@ describe('users of a cluster, where something goes wrong', () => {
     const a = node('a')
     await a.inSync()
     for (const name of ['ada', 'bob', 'carol']) await did(a, added(name))
-    await did(a, removed('ada'))
+    await did(a, removed(a, 'ada'))
     const b = node('b', { port: hostile.port })
     await b.inSync(4)
     const { copy } = b

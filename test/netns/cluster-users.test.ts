@@ -211,6 +211,33 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     assert.equal(codeOf(await knock(node(1), dora)), 'ACCESS_EXPIRED')
   })
 
+  for (const [what, ...commands] of [
+    ['removed and added again', 'remove', 'add'],
+    ['disabled and enabled', 'disable', 'enable'],
+  ] as const)
+    it(`who is ${what} while a node is away loses what he had open there, and keeps what he has since`, async () => {
+      const before = add(node(0), 'finn', '--open', 'tcp/22', '--time', '200')
+      await inSync()
+      assert.equal(codeOf(await knock(node(1), before)), 'granted')
+      await node(1).daemon.stop()
+      let now = before
+      for (const command of commands)
+        if (command === 'add') now = add(node(0), 'finn', '--open', 'tcp/22', '--time', '200')
+        else did(node(0), command, 'finn')
+      assert.equal(codeOf(await knock(node(0), now)), 'granted')
+      await node(1).daemon.again()
+      await inSync()
+      await waitFor('what he had open ends', async () => {
+        const { grants } = await statusOf(node(1))
+        return (grants ?? []).every(({ name }) => name !== 'finn')
+      })
+      assert.equal(await lab.client.host.tcp(node(1).address, 22), 'timeout')
+      assert.equal(await lab.client.host.tcp(node(0).address, 22), 'ssh at node-1')
+      assert.equal(codeOf(await knock(node(1), now)), 'granted')
+      did(node(0), 'remove', 'finn')
+      await inSync()
+    })
+
   it('a copy that is too old grants nothing, and the node’s own users get in', async () => {
     const emil = add(node(0), 'emil', '--open', 'tcp/22')
     await inSync()

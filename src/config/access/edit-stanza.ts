@@ -18,6 +18,7 @@ const DISABLED = '# ghostport: disabled. Before: '
 const INVITED = '# ghostport: invited, and not confirmed yet. Then: '
 const REPLACED = '# ghostport: old keys of '
 const NODE_KEYS = '# ghostport: keys of node '
+const SINCE = '# ghostport: since '
 const NO_END = 'no end'
 /** A stanza with this end has expired, for fwknopd too. 0 would be no end there. */
 const LONG_AGO = 'ACCESS_EXPIRE_EPOCH 1'
@@ -31,6 +32,8 @@ export interface StanzaMarks {
   readonly oldKeysOf?: string
   /** The keys are derived for a node of a fleet. */
   readonly nodeKeys?: NodeMark
+  /** Of a user of a cluster: what had been granted before this change of it has ended. RFC 3339. */
+  readonly since?: string
 }
 
 /** `# ghostport: keys of node web-1, made 1764150000, for web-1,web-2` */
@@ -89,6 +92,7 @@ export function marksOf(lines: readonly string[]): StanzaMarks {
   const replaced = lines.find((line) => line.startsWith(REPLACED))
   const invitedAt = lines.findIndex((line) => line.startsWith(INVITED))
   const nodeKeys = nodeMark(lines.find((line) => line.startsWith(NODE_KEYS)))
+  const since = lines.find((line) => line.startsWith(SINCE))
   return {
     // Somebody who gave the stanza another end by hand has enabled it.
     isDisabled: at >= 0 && lines[at + 1] === LONG_AGO,
@@ -96,6 +100,7 @@ export function marksOf(lines: readonly string[]): StanzaMarks {
     isInvited: invitedAt >= 0 && isEnd(settingName(lines[invitedAt + 1] ?? '')),
     ...(replaced !== undefined && { oldKeysOf: replaced.slice(REPLACED.length).trim() }),
     ...(nodeKeys !== undefined && { nodeKeys }),
+    ...(since !== undefined && { since: since.slice(SINCE.length).trim() }),
   }
 }
 
@@ -108,13 +113,23 @@ function nodeMark(line: string | undefined): NodeMark | undefined {
 
 /** The same stanza with the mark, in the place of the one that it has; else after its NAME, or its SOURCE. */
 export function withNodeMark(lines: readonly string[], { keyName, made, all }: NodeMark): readonly string[] {
-  const mark = `${NODE_KEYS}${keyName}, made ${made}${all.length === 0 ? '' : `, for ${all.join(',')}`}`
-  const kept = lines.filter((line) => !line.startsWith(NODE_KEYS))
+  return withMark(lines, NODE_KEYS, `${keyName}, made ${made}${all.length === 0 ? '' : `, for ${all.join(',')}`}`)
+}
+
+/** The same stanza with this mark, in the place of the one that it has. @param since absent: with none. */
+export function withSince(lines: readonly string[], since: string | undefined): readonly string[] {
+  return withMark(lines, SINCE, since)
+}
+
+/** After its NAME, or its SOURCE. */
+function withMark(lines: readonly string[], mark: string, words: string | undefined): readonly string[] {
+  const kept = lines.filter((line) => !line.startsWith(mark))
+  if (words === undefined) return kept
   const after = Math.max(
     0,
     kept.findIndex((line) => settingName(line) === 'NAME'),
   )
-  return [...kept.slice(0, after + 1), mark, ...kept.slice(after + 1)]
+  return [...kept.slice(0, after + 1), `${mark}${words}`, ...kept.slice(after + 1)]
 }
 
 /** The stanza grants nothing any more. Its end of before is kept in a comment. */

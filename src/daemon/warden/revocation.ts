@@ -62,6 +62,7 @@ export interface RevocationParts {
   readonly endElsewhere?: (
     isMeant: (grant: Grant) => boolean,
     how: 'revoke' | 'close',
+    whose?: 'all' | 'own',
   ) => Promise<EndedElsewhere | undefined>
   /** The stanzas whose cycles owe a close. */
   readonly owing: () => readonly { readonly stanza: string }[]
@@ -136,19 +137,22 @@ export class Revocation {
     )
   }
 
-  /** @param word as in {@link parseTarget}. Only a text is accepted. */
-  async answer(word: unknown, asker: Asker): Promise<RevokeAnswer> {
+  /**
+   * @param word as in {@link parseTarget}. Only a text is accepted.
+   * @param whose what ends at other nodes too: all, or only what was granted here.
+   */
+  async answer(word: unknown, asker: Asker, whose: 'all' | 'own' = 'all'): Promise<RevokeAnswer> {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
     const isMeant = matcher(target.value, this.#parts.stanzas())
     const [revoked, first] = await Promise.all([
       this.#revoke(target.value, asker),
-      this.#parts.endElsewhere?.(isMeant, 'revoke'),
+      this.#parts.endElsewhere?.(isMeant, 'revoke', whose),
     ])
     if (!revoked.ok) return { failure: revoked.failure }
     // A knock of before may have been granted meanwhile, here and elsewhere.
-    const gates = bothOf(first, await this.#parts.endElsewhere?.(isMeant, 'revoke'))
+    const gates = bothOf(first, await this.#parts.endElsewhere?.(isMeant, 'revoke', whose))
     const problem = [revoked.value.problem, gates && describeUnreached(gates)].filter((part) => part !== undefined)
     return {
       ...revoked.value,

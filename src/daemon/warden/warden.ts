@@ -262,11 +262,19 @@ export class Warden {
     // It may have been the end of an earlier reload.
     for (let i = 0; i < 3 && this.#parts.configurations.isPending; i++) await this.#dispatch.nextReload()
     // A stanza of this node’s own goes on: the one of the cluster was left out beside it.
-    const own = ownNames(this.#parts.configurations.active.policy.stanzas)
+    const { configurations, clock } = this.#parts
+    const { stanzas } = configurations.active.policy
+    const own = ownNames(stanzas)
     const failed: string[] = []
     for (const name of ended) {
-      if (own.has(sameNameKey(name))) continue
-      const answer = await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by)
+      const key = sameNameKey(name)
+      if (own.has(key)) continue
+      // Who is back may have let himself in elsewhere since, and stays there.
+      const now = clock.now()
+      const isBack = stanzas.some(
+        ({ name: one, expires }) => one !== undefined && sameNameKey(one) === key && (expires ?? now + 1) > now,
+      )
+      const answer = await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by, isBack ? 'own' : 'all')
       if ('failure' in answer && answer.failure.code !== 'REVOKE_UNKNOWN')
         failed.push(`what ${name} has open was not ended: ${answer.failure.detail}`)
     }
@@ -375,9 +383,17 @@ export class Warden {
     if (!receiver.replace()) await capture.renew()
   }
 
-  /** @param word a grant, a user or an address, as an administrator writes it. */
-  async revoke(word: unknown, asker: Asker, by = askerActor(asker)): Promise<RevokeAnswer> {
-    const answer = await this.#revocation.answer(word, asker)
+  /**
+   * @param word a grant, a user or an address, as an administrator writes it. @param whose what ends at other nodes
+   * too: all, or only what was granted here.
+   */
+  async revoke(
+    word: unknown,
+    asker: Asker,
+    by = askerActor(asker),
+    whose: 'all' | 'own' = 'all',
+  ): Promise<RevokeAnswer> {
+    const answer = await this.#revocation.answer(word, asker, whose)
     const to = typeof word === 'string' ? word : ''
     await this.#recorded(() => this.#audit.record(revocationEvent(by, to, answer)))
     return answer

@@ -11,6 +11,7 @@ import { type RecordName, recordId } from '../../../cluster-record/record-name.t
 import { endedUsers } from '../../../cluster-users/ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from '../../../cluster-users/pages.ts'
 import { judgeRoster, MOST_RECENT, nextRoster, type Roster, type Seen } from '../../../cluster-users/roster.ts'
+import { marked } from '../../../cluster-users/since.ts'
 import { stanzaTexts } from '../../../config/access/cluster-blocks.ts'
 import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
@@ -203,7 +204,7 @@ export class ClusterUsers {
       const { top } = this.#view
       const pages = top === undefined ? [] : this.#view.pagesOf(top)
       if (pages === undefined) return this.#cannot('some pages of its users are missing')
-      const changed = changePages(pages, changes)
+      const changed = changePages(pages, marked(changes, new Date().toISOString()))
       if (!changed.ok) return changed
       const made = await this.#publish(changed.value, top, [])
       if (made !== 'again') return made

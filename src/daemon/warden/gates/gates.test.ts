@@ -129,10 +129,10 @@ describe('what nodes open and end for each other', () => {
     a.gates.granted(knock, grant, stanza)
     await eventually(() => b?.opened.length === 1)
     state.now += 3600
-    await a.gates.end(() => true, 'revoke', PATIENCE)
+    await a.gates.end(() => true, 'revoke', 'all', PATIENCE)
     await eventually(() => b?.ended.join() === `revoke ${grant.id}`)
     // Once.
-    assert.equal(await a.gates.end(() => true, 'revoke', PATIENCE), undefined)
+    assert.equal(await a.gates.end(() => true, 'revoke', 'all', PATIENCE), undefined)
   })
 
   it('what opens for another node has the line that a knock has, a count, and a hook; so has what is refused', async (t) => {
@@ -177,6 +177,23 @@ describe('what nodes open and end for each other', () => {
     assert.deepEqual(b.journal.gateCounters().refused, { ACCESS_NO_STANZA: 1 })
   })
 
+  it('what ends of its own at a node stays open at others, and is told; what it granted itself ends everywhere', async (t) => {
+    const { nodes, kept } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    const { knock, grant } = grantOf('198.51.100.7', 300)
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => a.gates.status()[0]?.opened.length === 1)
+    assert.equal(await b?.gates.end(() => true, 'revoke', 'own', PATIENCE), undefined)
+    await eventually(() => a.gates.status()[0]?.closed.join() === 'b')
+    assert.ok(![...kept.keys()].some((key) => key.startsWith('revocation/')))
+    assert.deepEqual(a.ended, [])
+    const other = grantOf('198.51.100.8', 300)
+    a.gates.granted(other.knock, other.grant, stanza)
+    await eventually(() => b?.opened.length === 2)
+    await a.gates.end(({ source }) => source === '198.51.100.8', 'revoke', 'own', PATIENCE)
+    await eventually(() => b?.ended.join() === `revoke ${other.grant.id}`)
+  })
+
   it('a closing knock is about doors that are open', async (t) => {
     const { nodes, state } = cluster(t, ['a', 'b'])
     const [a, b] = nodes
@@ -184,7 +201,7 @@ describe('what nodes open and end for each other', () => {
     a.gates.granted(knock, grant, stanza)
     await eventually(() => b?.opened.length === 1)
     state.now += 3600
-    assert.equal(await a.gates.end(() => true, 'close', PATIENCE), undefined)
+    assert.equal(await a.gates.end(() => true, 'close', 'all', PATIENCE), undefined)
   })
 
   it('a node with the name of another by mistake closes too', async (t) => {
@@ -193,7 +210,7 @@ describe('what nodes open and end for each other', () => {
     const { knock, grant } = grantOf('198.51.100.7')
     a.gates.granted(knock, grant, stanza)
     await eventually(() => b?.opened.length === 1 && twin?.opened.length === 1)
-    await b?.gates.end(() => true, 'revoke', PATIENCE)
+    await b?.gates.end(() => true, 'revoke', 'all', PATIENCE)
     await eventually(() => twin?.ended.length === 1 && a.ended.length === 1)
   })
 
@@ -204,7 +221,7 @@ describe('what nodes open and end for each other', () => {
     const { knock, grant } = grantOf('198.51.100.7', 300)
     a.gates.granted(knock, grant, stanza)
     await eventually(() => a.gates.status()[0]?.problem === 'database space exceeded')
-    const ended = await a.gates.end(() => true, 'revoke', PATIENCE)
+    const ended = await a.gates.end(() => true, 'revoke', 'all', PATIENCE)
     assert.equal(ended?.unwritten, 'database space exceeded')
     state.full = false
     await eventually(() => [...kept.keys()].some((key) => key.startsWith('revocation/')))
@@ -222,7 +239,7 @@ describe('what nodes open and end for each other', () => {
     const { knock, grant } = grantOf('198.51.100.7')
     a.gates.granted(knock, grant, stanza)
     await eventually(() => a.gates.status()[0]?.problem === undefined)
-    assert.deepEqual((await a.gates.end(() => true, 'revoke', PATIENCE))?.unreached, ['b'])
+    assert.deepEqual((await a.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, ['b'])
   })
 
   it('a door that could not be closed is closed again, and is told as open until then', async (t) => {
@@ -232,7 +249,7 @@ describe('what nodes open and end for each other', () => {
     const { knock, grant } = grantOf('198.51.100.7', 300)
     a.gates.granted(knock, grant, stanza)
     await eventually(() => a.gates.status()[0]?.opened.length === 1)
-    assert.deepEqual((await a.gates.end(() => true, 'revoke', PATIENCE))?.unreached, ['b'])
+    assert.deepEqual((await a.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, ['b'])
     await eventually(() => b?.ended.length === 2 && a.gates.status()[0]?.closed.join() === 'b')
   })
 

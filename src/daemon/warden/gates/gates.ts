@@ -66,19 +66,23 @@ export class Gates {
 
   /**
    * These grants ended here, and end at all other nodes. To revoke ends the connections of earlier grants there too.
+   * @param whose `own`: what other nodes granted ends here only.
    * @returns undefined if no other node has anything to do with them.
    */
   async end(
     isMeant: (grant: Grant) => boolean,
     how: RevocationRecord['how'],
+    whose: 'all' | 'own' = 'all',
     patience: Milliseconds = PATIENCE,
   ): Promise<EndedElsewhere | undefined> {
     const { own, clock } = this.#parts
-    const all = this.#meant(isMeant, how)
-    if (all.length === 0) return undefined
+    const here = this.#meant(isMeant, how)
+    const all = whose === 'all' ? here : here.filter(({ id }) => this.#origin.has(id))
+    if (here.length === 0) return undefined
     const openAt = new Set(all.flatMap(({ id }) => this.#openAt(id)))
     for (const { id } of all) this.#origin.ended(id)
-    await this.#gate.ended(all)
+    await this.#gate.ended(here)
+    if (all.length === 0) return undefined
     const soon = clock.now() + SPARE
     const written = await Promise.all(
       all.map(({ id, end }) => {

@@ -137,6 +137,11 @@ export class Origin {
     )
   }
 
+  /** Whether it was granted here, as far as is known. */
+  has(id: RecordId): boolean {
+    return this.#granted.has(id)
+  }
+
   /** It was revoked or closed: no node needs to hear of it. */
   ended(id: RecordId): void {
     this.#parts.outbox.drop({ kind: 'grant', id })
