@@ -4,11 +4,11 @@
  * keep a record back or show an old one, and can make, change or move none.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
-import { decodeBase64Padded, encodeBase64Padded } from '../bytes/base64.ts'
 import { concatBytes, wipe } from '../bytes/bytes.ts'
 import { encodeText, latin1Text } from '../bytes/text.ts'
 import type { ClusterName } from '../config/server/cluster-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { decodeBase64Padded, encodeBase64Padded } from '../system/base64.ts'
 import { LONGEST_RECORD, type RecordName, recordKey, type SealedRecord } from './record-name.ts'
 
 const SALT = 'ghostport cluster record 1'

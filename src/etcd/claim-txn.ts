@@ -4,11 +4,12 @@
  *
  * A claim may be sent twice. Its value has a nonce of its own: who finds this nonce was first, with the try before.
  */
-import { decodeBase64Padded, encodeBase64Padded } from '../bytes/base64.ts'
+
 import { decodeText, encodeText } from '../bytes/text.ts'
 import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
 import { either, list, mapped, type Reader, record, text } from '../json-reader.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
+import { decodeBase64Padded, encodeBase64Padded } from '../system/base64.ts'
 import type { Brand } from '../units.ts'
 import type { Fields } from './message-type.ts'
 

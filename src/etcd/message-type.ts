@@ -5,7 +5,7 @@
  * The bytes are read and written by `@bufbuild/protobuf`.
  */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { decodeBase64Padded, encodeBase64Padded } from '../bytes/base64.ts'
+import { decodeBase64Padded, encodeBase64Padded } from '../system/base64.ts'
 
 type Scalar = 'bytes' | 'string' | 'int64' | 'uint64' | 'bool'
 

@@ -1,6 +1,7 @@
 /** What a user of etcd may do, compared with what a node of one cluster needs. Pure. */
-import { decodeBase64Padded } from '../bytes/base64.ts'
+
 import { textFromBytes } from '../bytes/text.ts'
+import { decodeBase64Padded } from '../system/base64.ts'
 import { picked } from './picked.ts'
 import { prefixRange } from './prefix.ts'
 

@@ -1,5 +1,5 @@
 /** Ranges of keys: all that begin alike. A range has its first key, and the first that is not in it. */
-import { encodeBase64Padded } from '../bytes/base64.ts'
+import { encodeBase64Padded } from '../system/base64.ts'
 
 /** All keys that begin with this. */
 export function prefixRange(prefix: string): { readonly from: Buffer; readonly to: Buffer } {

@@ -5,10 +5,11 @@
  * Two versions of ghostport run at once while a cluster is upgraded. So a reader passes over fields that it does not
  * know, and a writer never gives a field another meaning.
  */
-import { decodeBase64Padded } from '../bytes/base64.ts'
+
 import { decodeText, jsonLine } from '../bytes/text.ts'
 import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
 import { integer, literal, printableAscii, type Reader, record } from '../json-reader.ts'
+import { decodeBase64Padded } from '../system/base64.ts'
 import { type Milliseconds, milliseconds, type Seconds, seconds } from '../units.ts'
 import { encoded } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'

@@ -1,7 +1,8 @@
 /** A look at a whole cluster of etcd, and at what is in it of one cluster of ours. Changes nothing. */
-import { decodeBase64Padded } from '../bytes/base64.ts'
+
 import { asAscii, decodeText } from '../bytes/text.ts'
 import { formatHostPort } from '../packet/address.ts'
+import { decodeBase64Padded } from '../system/base64.ts'
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { closedKey, encoded } from './claim-txn.ts'

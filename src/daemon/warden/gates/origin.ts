@@ -78,6 +78,7 @@ export class Origin {
   /** What nodes say, by grant and node. Also of grants of other nodes: they may be listed before the grant is. */
   readonly #answers = new Map<RecordId, Map<string, OpenedRecord>>()
   #answerCount = 0
+  #forgottenAt: UnixSeconds | undefined
   readonly #listeners = new Set<(grant: RecordId) => void>()
 
   constructor(parts: OriginParts) {
@@ -107,7 +108,9 @@ export class Origin {
     if (gates === undefined || name === undefined || message.kind !== 'access') return undefined
     const { own, clock, log } = this.#parts
     const made = clock.now()
-    const its = this.#live().filter(({ record }) => record.name === name).length
+    this.#forgetEnded()
+    let its = 0
+    for (const { record } of this.#granted.values()) if (record.name === name) its++
     if (its >= MOST_OF_STANZA) {
       log.write('warning', 'gates', {
         detail: `other nodes are not told of a grant: ${MOST_OF_STANZA} of this stanza live, which is the limit`,
@@ -235,6 +238,9 @@ export class Origin {
 
   #forgetEnded(): void {
     const now = this.#parts.clock.now()
+    // There may be thousands, and none ends within a second.
+    if (now === this.#forgottenAt) return
+    this.#forgottenAt = now
     for (const [id, { record }] of this.#granted) if (record.end <= now) this.#granted.delete(id)
   }
 }
