@@ -180,7 +180,8 @@ describe('the copy of a node', () => {
       [added, again, ['ada']],
       [added, back, ['ada']],
       [enabled, added, ['ada']],
-      [off, again, ['ada']],
+      [off, again, []],
+      [disabled, back, []],
     ] as const)
       assert.deepEqual(endedUsers(text(before), text(after)), ended, `${before}\n${after}`)
   })

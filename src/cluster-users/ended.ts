@@ -18,8 +18,9 @@ export function endedUsers(before: string, after: string): readonly StanzaName[]
   const now = usersOf(after)
   return [...usersOf(before)].flatMap(([key, { name, isDisabled, since }]) => {
     const left = now.get(key)
-    const isEnded = left === undefined || (left.isDisabled && !isDisabled) || left.since !== since
-    return isEnded ? [name] : []
+    // Who was disabled here has nothing open here.
+    const isBack = !isDisabled && left?.since !== since
+    return left === undefined || (left.isDisabled && !isDisabled) || isBack ? [name] : []
   })
 }
 

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { must } from '../../test/support/results.ts'
 import { parseStanzaName } from '../access/stanza-name.ts'
 import { formatSecret } from '../packet/invitation-secret.ts'
+import { draftOf } from '../system/drafts.ts'
 import { unixSeconds } from '../units.ts'
 import { formatLink, formatSealed, newSecret, parseSealed, parseSecret, proofHash, seal, unseal } from './secret.ts'
 import { addInvitation, cancelInvitations, claimInvitation, listInvitations, MOST_OPEN } from './store.ts'
@@ -81,7 +82,7 @@ describe('the invitations of a server', () => {
     const secret = add()
     const [name = ''] = readdirSync(folder)
     // Where the new file would be written.
-    mkdirSync(join(folder, `${name.replace('open', 'used')}.new-${process.pid}`))
+    mkdirSync(draftOf(join(folder, name.replace('open', 'used'))))
     assert.equal(must(claimInvitation(folder, secret, now)).text, PROFILE)
     assert.equal(code(claimInvitation(folder, secret, now)), 'INVITATION_ENDED')
   })

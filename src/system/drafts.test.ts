@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, describe, it } from 'node:test'
@@ -29,15 +38,18 @@ describe('what a killed process left while it wrote a file', () => {
   ]
   for (const [who, write] of writers)
     it(`goes with the next writer: ${who}`, () => {
-      for (const name of [`secret.new-${ENDED}`, `secret.new-${ENDED}-0123456789ab`, `secret.new-${process.pid}`])
-        left(name)
+      for (const pid of [ENDED, process.pid]) left(`secret.new-${pid}-0123456789ab`)
       write()
       assert.deepEqual(names(), ['secret'])
       assert.equal(readFileSync(path, 'utf8'), 'whole')
     })
 
   it('stays where another process is still writing, and where it only looks like it', () => {
-    const others = ['secret.new-1', 'secret.new-', `secret.new-${ENDED}x`, `secret.new-0${ENDED}`, `other.new-${ENDED}`]
+    const others = [
+      ...['secret.new-1-0123456789ab', `secret.new-${ENDED}-0123456789abc`, `other.new-${ENDED}-0123456789ab`],
+      // What people call their copies.
+      ...['secret.new-', 'secret.new-2026', 'secret.new-20261127', 'secret.new-4194305-0123456789ab'],
+    ]
     for (const name of others) left(name)
     for (const [, write] of writers.slice(0, 2)) write()
     assert.deepEqual(names(), ['secret', ...others].toSorted())
@@ -45,9 +57,16 @@ describe('what a killed process left while it wrote a file', () => {
 
   it('is removed as a link, and not its target', () => {
     left('target')
-    symlinkSync(join(folder, 'target'), join(folder, `secret.new-${ENDED}`))
+    symlinkSync(join(folder, 'target'), join(folder, `secret.new-${ENDED}-0123456789ab`))
     replaceServerFile(path, 'whole', 0o600)
     assert.deepEqual(names(), ['secret', 'target'])
+  })
+
+  it('goes also if it was to become somebody else’s', { skip: process.getuid?.() !== 0 }, () => {
+    left(`secret.new-${ENDED}-0123456789ab`)
+    chownSync(join(folder, `secret.new-${ENDED}-0123456789ab`), 65_534, 65_534)
+    replaceServerFile(path, 'whole', 0o600)
+    assert.deepEqual(names(), ['secret'])
   })
 
   it('goes with the file, whoever wrote it', () => {

@@ -156,7 +156,7 @@ export function replaceServerFile(
     const { dev, ino } = fstatSync(descriptor, { bigint: true })
     return { dev, ino }
   } catch (error) {
-    unlinkSync(draft)
+    rmSync(draft, { force: true })
     throw error
   } finally {
     closeSync(descriptor)

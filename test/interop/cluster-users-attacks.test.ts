@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseClusterSecret } from '../../src/cluster-record/seal.ts'
 import { type StanzaChange, stanzaKey } from '../../src/cluster-users/pages.ts'
 import { stanzaTexts } from '../../src/config/access/cluster-blocks.ts'
+import { draftOf } from '../../src/system/drafts.ts'
 import { HostileEtcd, PlainEtcd } from '../support/plain-etcd.ts'
 import { must } from '../support/results.ts'
 import { UsersNode, type UsersNodeOptions } from '../support/users-node.ts'
@@ -125,7 +126,7 @@ describe('users of a cluster, where something goes wrong', () => {
     await did(a, added('ada'))
     await b.inSync(1)
     // The name under which it writes first is taken.
-    const draft = join(folder(), `b-copy.new-${process.pid}`)
+    const draft = draftOf(join(folder(), 'b-copy'))
     mkdirSync(draft)
     await did(a, added('bob'))
     await b.until(

@@ -42,7 +42,7 @@ export type About =
 
 const FILE = /^invitation-[0-9a-f]{64}\.json$/
 /** Left by a process that was killed while it wrote. */
-const DRAFT = /^invitation-[0-9a-f]{64}\.json\.new-\d+$/
+const DRAFT = /^invitation-[0-9a-f]{64}\.json\.new-\d+(?:-[0-9a-f]{12})?$/
 
 export class HeldInvitations {
   readonly #state: StateFolder
