@@ -2,7 +2,6 @@
  * What nodes tell each other of grants (docs/WIRE.md § 20): one knock at one node opens at others. Each record has its
  * end in it. Read strictly: a record of another version counts as none.
  */
-
 import { parseStanzaName } from '../access/stanza-name.ts'
 import { nodeName } from '../config/server/cluster-settings.ts'
 import {

@@ -2,7 +2,6 @@
  * The names of the records that the nodes of a cluster share, and the form of what is kept under them (docs/WIRE.md §
  * 20). Who talks to etcd knows this much, and cannot open one.
  */
-
 import type { ClusterName } from '../config/server/cluster-settings.ts'
 import { mapped, type Reader, text } from '../json-reader.ts'
 import { decodeBase64Padded } from '../system/base64.ts'

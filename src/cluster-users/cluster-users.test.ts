@@ -161,7 +161,7 @@ describe('the copy of a node', () => {
       marked([{ key: 'ada', ...change }], at)[0]?.after
     const added = one({ after: enabled }, first) ?? ''
     assert.match(added, /^NAME {16}ada\n# ghostport: since 2026-11-27T10:00:00\.001Z\nOPEN/m)
-    // Whatever the command wrote: the mark stays, and is made for nothing else.
+    // The mark stays also where the command wrote none.
     const edited = one({ before: added, after: stanza('ada', 443) }, second) ?? ''
     assert.equal(edited, added.replace('tcp/22', 'tcp/443'))
     const disabled = one({ before: added, after: off }, second) ?? ''

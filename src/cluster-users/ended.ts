@@ -2,12 +2,10 @@
 import type { StanzaName } from '../access/stanza-name.ts'
 import { sameNameKey } from '../access/stanza-name.ts'
 import { judgeClusterStanza, stanzaTexts } from '../config/access/cluster-blocks.ts'
-import { marksOf } from '../config/access/edit-stanza.ts'
+import { marksOf, type StanzaMarks } from '../config/access/edit-stanza.ts'
 
-interface Found {
+interface Found extends StanzaMarks {
   readonly name: StanzaName
-  readonly isDisabled: boolean
-  readonly since?: string
 }
 
 /**
@@ -18,9 +16,9 @@ export function endedUsers(before: string, after: string): readonly StanzaName[]
   const now = usersOf(after)
   return [...usersOf(before)].flatMap(([key, { name, isDisabled, since }]) => {
     const left = now.get(key)
-    // Who was disabled here has nothing open here.
-    const isBack = !isDisabled && left?.since !== since
-    return left === undefined || (left.isDisabled && !isDisabled) || isBack ? [name] : []
+    // Who was disabled before has nothing open.
+    const isEnded = left === undefined || (!isDisabled && (left.isDisabled || left.since !== since))
+    return isEnded ? [name] : []
   })
 }
 
@@ -29,8 +27,7 @@ function usersOf(text: string): ReadonlyMap<string, Found> {
     stanzaTexts(text).flatMap(({ text: stanza }) => {
       const name = judgeClusterStanza(stanza)
       if (!name.ok) return []
-      const { isDisabled, since } = marksOf(stanza.split('\n'))
-      return [[sameNameKey(name.value), { name: name.value, isDisabled, ...(since && { since }) }] as const]
+      return [[sameNameKey(name.value), { name: name.value, ...marksOf(stanza.split('\n')) }] as const]
     }),
   )
 }

@@ -4,7 +4,6 @@
  *
  * A claim may be sent twice. Its value has a nonce of its own: who finds this nonce was first, with the try before.
  */
-
 import { decodeText, encodeText } from '../bytes/text.ts'
 import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
 import { either, list, mapped, type Reader, record, text } from '../json-reader.ts'

@@ -1,5 +1,4 @@
 /** What a user of etcd may do, compared with what a node of one cluster needs. Pure. */
-
 import { textFromBytes } from '../bytes/text.ts'
 import { decodeBase64Padded } from '../system/base64.ts'
 import { picked } from './picked.ts'

@@ -5,7 +5,6 @@
  * Two versions of ghostport run at once while a cluster is upgraded. So a reader passes over fields that it does not
  * know, and a writer never gives a field another meaning.
  */
-
 import { decodeText, jsonLine } from '../bytes/text.ts'
 import { type NodeName, nodeName } from '../config/server/cluster-settings.ts'
 import { integer, literal, printableAscii, type Reader, record } from '../json-reader.ts'

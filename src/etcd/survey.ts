@@ -1,5 +1,4 @@
 /** A look at a whole cluster of etcd, and at what is in it of one cluster of ours. Changes nothing. */
-
 import { asAscii, decodeText } from '../bytes/text.ts'
 import { formatHostPort } from '../packet/address.ts'
 import { decodeBase64Padded } from '../system/base64.ts'

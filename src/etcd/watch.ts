@@ -3,7 +3,6 @@
  * other. Nothing is missed: each watch begins where the one before ended. Only where etcd does not know that revision
  * any more (compaction), or has forgotten something (a restored backup), all is listed again.
  */
-
 import { decodeText } from '../bytes/text.ts'
 import { either, list, literal, mapped, type Reader, record, text } from '../json-reader.ts'
 import { decodeBase64Padded } from '../system/base64.ts'

@@ -43,7 +43,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIF
  * is no certificate in it, or one that cannot be read.
  */
 export function readCertificates(path: string): Result<string, UntrustedFile> {
-  const read = readTrusted(path, LONGEST_AUTHORITIES, () => undefined)
+  const read = readTrusted(path, LONGEST_AUTHORITIES)
   return read.ok ? certificatesIn(path, read.value.toString('latin1')) : read
 }
 
@@ -51,7 +51,7 @@ export function readCertificates(path: string): Result<string, UntrustedFile> {
 function readTrusted(
   path: string,
   most: number,
-  judge: (stat: Stats) => UntrustedFile | undefined,
+  judge?: (stat: Stats) => UntrustedFile | undefined,
 ): Result<Buffer, UntrustedFile> {
   try {
     const trail = judgeTrail(path, { owners: ourUsers(), cure: () => 'move the file into /etc/fwknop' })
@@ -61,7 +61,7 @@ function readTrusted(
       const stat = fstatSync(descriptor)
       // A device may have no end.
       if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
-      const exposed = judgeStat(path, stat, ourUsers()) ?? judge(stat)
+      const exposed = judgeStat(path, stat, ourUsers()) ?? judge?.(stat)
       if (exposed !== undefined) return { ok: false, failure: exposed }
       if (stat.size > most) return refuse('CONFIG_UNREADABLE', `${path} is longer than ${most} bytes`)
       return ok(readFileSync(descriptor))

@@ -54,7 +54,7 @@ function outcome(child: ChildProcess): Promise<number> {
       ready.destroy()
       resolve(0)
     })
-    // After its end, and after all that it said: it was not ready, whatever its status is.
+    // After its end, and after all that it said. It was not ready. Its status says nothing about that.
     child.once('close', () => resolve(1))
     child.once('error', () => resolve(1))
   })

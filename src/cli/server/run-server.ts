@@ -12,6 +12,7 @@ import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { storeCompiledCode } from '../compile-cache.ts'
 import { describeFailure, type Terminal } from '../terminal/terminal.ts'
+import { stopSignal } from './stop-signal.ts'
 
 /** Where the log of a server goes. */
 export interface LogOutput {
@@ -51,7 +52,7 @@ const LAST_LINES_TIME = milliseconds(1000)
 
 export async function runServer(run: ServerRun): Promise<Outcome> {
   // First of all: without a listener, these signals end the process, in the midst of its start.
-  const toldToStop = firstOf('SIGTERM', 'SIGINT')
+  const toldToStop = stopSignal()
   let reload: (() => void) | undefined
   let isReloadAsked = false
   process.on('SIGHUP', () => {
@@ -132,11 +133,4 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
     run.onReloaded?.()
     run.onStarted?.(warden)
   }
-}
-
-/** Resolves with the first of these signals. The same signal once more ends the process at once. */
-function firstOf(...signals: readonly NodeJS.Signals[]): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of signals) process.once(signal, resolve)
-  })
 }

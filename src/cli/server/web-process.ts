@@ -11,6 +11,7 @@ import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector }
 import { closeMemory } from '../../system/privilege.ts'
 import { milliseconds } from '../../units.ts'
 import { builtPage } from '../built-page.ts'
+import { stopSignal } from './stop-signal.ts'
 
 /** For the last lines of the log. */
 export const LAST_LINES_TIME = milliseconds(1000)
@@ -70,12 +71,6 @@ export function tellReady(
 }
 
 /** Resolves when a signal asks for the end. */
-export function untilSignal(log: Log): Promise<void> {
-  return new Promise((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => {
-        log.write('info', 'signal', { signal })
-        stop()
-      })
-  })
+export async function untilSignal(log: Log): Promise<void> {
+  log.write('info', 'signal', { signal: await stopSignal() })
 }

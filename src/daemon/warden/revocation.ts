@@ -16,7 +16,7 @@ import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
 import { asksFor, isOf } from './closing.ts'
-import type { EndedElsewhere } from './gates/gates.ts'
+import type { EndedElsewhere, Whose } from './gates/gates.ts'
 import { CLOSED_BY_CLIENT, grantFields } from './journal.ts'
 import { grantTag, matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
@@ -62,7 +62,7 @@ export interface RevocationParts {
   readonly endElsewhere?: (
     isMeant: (grant: Grant) => boolean,
     how: 'revoke' | 'close',
-    whose?: 'all' | 'own',
+    whose?: Whose,
   ) => Promise<EndedElsewhere | undefined>
   /** The stanzas whose cycles owe a close. */
   readonly owing: () => readonly { readonly stanza: string }[]
@@ -137,11 +137,8 @@ export class Revocation {
     )
   }
 
-  /**
-   * @param word as in {@link parseTarget}. Only a text is accepted.
-   * @param whose what ends at other nodes too: all, or only what was granted here.
-   */
-  async answer(word: unknown, asker: Asker, whose: 'all' | 'own' = 'all'): Promise<RevokeAnswer> {
+  /** @param word as in {@link parseTarget}. Only a text is accepted. */
+  async answer(word: unknown, asker: Asker, whose: Whose = 'all'): Promise<RevokeAnswer> {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })

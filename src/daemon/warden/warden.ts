@@ -36,7 +36,7 @@ import type { Answer } from './control.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { OwnHands } from './gates/gate.ts'
-import type { Gates } from './gates/gates.ts'
+import type { Gates, Whose } from './gates/gates.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -270,9 +270,9 @@ export class Warden {
       const key = sameNameKey(name)
       if (own.has(key)) continue
       // Who is back may have let himself in elsewhere since, and stays there.
-      const now = clock.now()
       const isBack = stanzas.some(
-        ({ name: one, expires }) => one !== undefined && sameNameKey(one) === key && (expires ?? now + 1) > now,
+        ({ name: one, expires }) =>
+          one !== undefined && sameNameKey(one) === key && (expires === undefined || expires > clock.now()),
       )
       const answer = await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by, isBack ? 'own' : 'all')
       if ('failure' in answer && answer.failure.code !== 'REVOKE_UNKNOWN')
@@ -383,16 +383,8 @@ export class Warden {
     if (!receiver.replace()) await capture.renew()
   }
 
-  /**
-   * @param word a grant, a user or an address, as an administrator writes it. @param whose what ends at other nodes
-   * too: all, or only what was granted here.
-   */
-  async revoke(
-    word: unknown,
-    asker: Asker,
-    by = askerActor(asker),
-    whose: 'all' | 'own' = 'all',
-  ): Promise<RevokeAnswer> {
+  /** @param word a grant, a user or an address, as an administrator writes it. */
+  async revoke(word: unknown, asker: Asker, by = askerActor(asker), whose: Whose = 'all'): Promise<RevokeAnswer> {
     const answer = await this.#revocation.answer(word, asker, whose)
     const to = typeof word === 'string' ? word : ''
     await this.#recorded(() => this.#audit.record(revocationEvent(by, to, answer)))

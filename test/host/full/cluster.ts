@@ -205,32 +205,34 @@ function transcribe(...lines: readonly string[]): void {
 }
 
 async function usable(lab: HostLab): Promise<void> {
-  for (let tries = 0; tries < 120; tries++) {
+  await eventually(lab, 'ghostport cluster status; journalctl -u ghostport -n 20', () => {
     const { stdout } = lab.console('ghostport status --json')
-    if (stdout.startsWith('{') && JSON.parse(stdout).cluster?.usable === true) return
-    await delay(500)
-  }
-  assert.fail(`${lab.place.name}: ${lab.console('ghostport cluster status; journalctl -u ghostport -n 20').stdout}`)
+    return stdout.startsWith('{') && JSON.parse(stdout).cluster?.usable === true
+  })
 }
 
-/** Until it has an answer of etcd again, whatever it says. */
+/** Until etcd answers again. It has forgotten packets then. */
 async function answers(lab: HostLab): Promise<void> {
-  for (let tries = 0; tries < 120; tries++) {
-    const { stdout } = lab.console('ghostport cluster status')
-    if (/etcd has forgotten packets/.test(stdout)) return
-    await delay(500)
-  }
-  assert.fail(`${lab.place.name}: ${lab.console('ghostport cluster status; journalctl -u etcd -n 20').stdout}`)
+  await eventually(lab, 'ghostport cluster status; journalctl -u etcd -n 20', () =>
+    /etcd has forgotten packets/.test(lab.console('ghostport cluster status').stdout),
+  )
 }
 
 /** Until it has no door open. */
 async function closed(lab: HostLab): Promise<void> {
-  for (let tries = 0; tries < 120; tries++) {
-    const { grants } = JSON.parse(lab.console('ghostport status --json').stdout)
-    if (grants.length === 0) return
+  await eventually(
+    lab,
+    'ghostport status',
+    () => JSON.parse(lab.console('ghostport status --json').stdout).grants.length === 0,
+  )
+}
+
+/** @param why a command that shows why it is not so. */
+async function eventually(lab: HostLab, why: string, isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries === 120) assert.fail(`${lab.place.name}: ${lab.console(why).stdout}`)
     await delay(500)
   }
-  assert.fail(`${lab.place.name}: ${lab.console('ghostport status').stdout}`)
 }
 
 /** A packet for ssh that was not sent. */

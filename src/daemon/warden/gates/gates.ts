@@ -23,6 +23,9 @@ export interface EndedElsewhere {
   readonly unwritten?: string
 }
 
+/** What ends at other nodes as well. `own`: what others granted ends here only. */
+export type Whose = 'all' | 'own'
+
 /** How long a revocation waits for the answers of other nodes. */
 const PATIENCE = milliseconds(1500)
 /** Seconds that a revocation stays after the end of its grant. */
@@ -66,13 +69,12 @@ export class Gates {
 
   /**
    * These grants ended here, and end at all other nodes. To revoke ends the connections of earlier grants there too.
-   * @param whose `own`: what other nodes granted ends here only.
    * @returns undefined if no other node has anything to do with them.
    */
   async end(
     isMeant: (grant: Grant) => boolean,
     how: RevocationRecord['how'],
-    whose: 'all' | 'own' = 'all',
+    whose: Whose = 'all',
     patience: Milliseconds = PATIENCE,
   ): Promise<EndedElsewhere | undefined> {
     const { own, clock } = this.#parts
