@@ -170,6 +170,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
     return new Promise((resolve) => {
       const first = best
       const enough = new AbortController()
+      let isEnough = false
       let begun = 0
       let silent = 0
       let why = 'no time is left'
@@ -178,17 +179,19 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
         clearTimeout(timer)
         late.delete(again)
         resolve(answer)
-        enough.abort()
+        isEnough = true
+        // Mostly nothing else is under way, and to abort makes an error with its stack.
+        if (begun > 1) enough.abort()
       }
       const begin = (index: number, isSecond: boolean): void => {
         const member = members[index]
         const began = performance.now()
         const left = until - began
-        if (member === undefined || enough.signal.aborted || (begun >= members.length && left < SHORTEST_TRY)) return
+        if (member === undefined || isEnough || (begun >= members.length && left < SHORTEST_TRY)) return
         begun++
         const limit = milliseconds(Math.max(1, left))
         void calls.call(member, method, body, { limit, token, signal: enough.signal }).then((answer) => {
-          if (enough.signal.aborted) return
+          if (isEnough) return
           if (answer.kind !== 'silence') {
             best = index
             finish(answer)

@@ -15,6 +15,8 @@ import { type Etcd, openEtcd } from '../../etcd/etcd.ts'
 import type { EtcdPast } from '../../etcd/header.ts'
 import { Announcer, PRESENCE_INTERVAL } from '../../etcd/presence.ts'
 import { RecordWrites } from '../../etcd/record-writes.ts'
+import { warmUp } from '../../etcd/warm-up.ts'
+import { compileEarly } from '../../system/compile-early.ts'
 import { CLUSTER_TITLE } from '../../system/own-process.ts'
 import { milliseconds } from '../../units.ts'
 import { beginHelper } from '../link/begin-helper.ts'
@@ -42,6 +44,7 @@ const MISTAKE = 70
 
 async function main(): Promise<void> {
   await beginHelper(CLUSTER_TITLE, CLUSTER_CHANNEL)
+  compileEarly()
   const socket = new Socket({ fd: CLUSTER_CHANNEL, readable: true, writable: true })
   const desk = new Desk((message) => channel.send(message))
   const channel: Channel = openChannel(
@@ -74,6 +77,7 @@ class Desk {
   #answers: ClusterAnswer[] = []
   /** The last that is not told yet. */
   #past: EtcdPast | undefined
+  #isWarm = false
 
   constructor(send: (message: FromCluster) => void) {
     this.#send = send
@@ -177,6 +181,13 @@ class Desk {
     const health = await claims.look(LOOK_LIMIT)
     this.#send({ type: 'health', ...('why' in health ? { why: shown(health.why) } : { took: whole(health.took) }) })
     setTimeout(() => void this.#lookAgain(claims), 'why' in health ? UNUSABLE_INTERVAL : LOOK_INTERVAL)
+    if (!('why' in health)) this.#warmUpOnce()
+  }
+
+  #warmUpOnce(): void {
+    if (this.#isWarm || this.#cluster === undefined) return
+    this.#isWarm = true
+    void warmUp(this.#currentEtcd(), this.#cluster)
   }
 
   /** After the answers that it comes with: knocks wait for these. */
