@@ -5,7 +5,9 @@ import { monotonic } from '../../src/clock.ts'
 import type { NodeName } from '../../src/config/server/cluster-settings.ts'
 import { Claims } from '../../src/etcd/claims.ts'
 import { openEtcd } from '../../src/etcd/etcd.ts'
+import { warmUp } from '../../src/etcd/warm-up.ts'
 import type { ReplayDigest } from '../../src/packet/replay-digest.ts'
+import { compileEarly } from '../../src/system/compile-early.ts'
 import { milliseconds, port, seconds } from '../../src/units.ts'
 import { median } from '../statistics.ts'
 
@@ -14,6 +16,8 @@ const [members = '', count = ''] = process.argv.slice(2)
 const [LEAST_GAP, MOST_GAP] = [20, 120]
 const LIMIT = milliseconds(3000)
 
+// As the cluster process does it.
+compileEarly()
 const etcd = openEtcd({ members: members.split(',').map((host) => ({ host, port: port(2379) })) })
 const claims = new Claims({
   ...{ etcd, cluster: 'bare', node: 'node-1' as NodeName, life: seconds(840) },
@@ -21,6 +25,7 @@ const claims = new Claims({
   ...{ past: undefined, onPast: () => {} },
 })
 await claims.look(LIMIT)
+await warmUp(etcd, 'bare')
 const times: number[] = []
 for (let i = 0; i < Number(count); i++) {
   await delay(LEAST_GAP + Math.random() * (MOST_GAP - LEAST_GAP))
