@@ -182,7 +182,7 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     const { gates, problem } = revoke(node(2))
     assert.equal(problem, undefined)
     assert.deepEqual(gates?.unreached, [])
-    assert.ok(gates?.closed.includes('node-3'), JSON.stringify(gates))
+    assert.deepEqual(gates?.closed, ['node-1', 'node-3'])
     for (const one of lab.nodes) await reaches(one, 'timeout')
     // With the same lines as here: who did it, and what ended.
     const { host, daemon } = node(3)
@@ -224,6 +224,18 @@ describe('one knock, many gates', { skip: netnsUnavailable() }, () => {
     await reaches(node(3), 'open')
     lab.heal()
     await reaches(node(3), 'timeout')
+  })
+
+  it('shows the node of the knock that is cut off, where a gate revokes', async () => {
+    knockAt(node(1))
+    for (const one of lab.nodes) await reaches(one, 'open')
+    lab.apart([node(1)], lab.members)
+    const { gates, problem } = revoke(node(2))
+    assert.deepEqual([gates?.closed, gates?.unreached], [['node-3'], ['node-1']])
+    assert.match(`${problem}`, /not confirmed as closed at node-1/)
+    await reaches(node(1), 'open')
+    lab.heal()
+    await reaches(node(1), 'timeout')
   })
 
   it('what the console extended is ended from elsewhere too, also after a restart and after its first end', async () => {

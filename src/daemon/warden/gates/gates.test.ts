@@ -242,6 +242,30 @@ describe('what nodes open and end for each other', () => {
     assert.deepEqual((await a.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, ['b'])
   })
 
+  for (const silent of ['the node of the knock', 'another gate'] as const)
+    it(`a gate revokes: ${silent} that says nothing is told as not confirmed, until the grant would have ended`, async (t) => {
+      const { nodes, state } = cluster(t, ['a', 'b', 'c'])
+      const [a, b, c] = nodes
+      assert.ok(b && c)
+      await eventually(() => (b.records.status().records ?? 0) >= 3)
+      const deaf = silent === 'another gate' ? c : a
+      // The other gate has not even said that it opened.
+      if (deaf === c) c.records.take = () => undefined
+      const { knock, grant } = grantOf('198.51.100.7', 30)
+      a.gates.granted(knock, grant, stanza)
+      await eventually(() => b.opened.length === 1 && (deaf === c || c.opened.length === 1))
+      await delay(300)
+      if (deaf === a) a.records.take = () => undefined
+      const first = await b.gates.end(() => true, 'revoke', 'all', PATIENCE)
+      const [deafName, other] = deaf === c ? ['c', 'a'] : ['a', 'c']
+      assert.deepEqual([first?.closed, first?.unreached], [[other], [deafName]])
+      const second = grantOf('198.51.100.8', 30)
+      a.gates.granted(second.knock, second.grant, stanza)
+      await eventually(() => b.opened.length === 2)
+      state.now += 31
+      assert.deepEqual((await b.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, [])
+    })
+
   it('a door that could not be closed is closed again, and is told as open until then', async (t) => {
     const { nodes } = cluster(t, ['a', 'b'])
     const [a, b] = nodes

@@ -1,6 +1,6 @@
 /**
  * What this node has granted for other nodes as well (GATES): each grant is written for them, and what each of them
- * made of it is kept, until its end.
+ * made of it is kept, until its end. The same is kept of what other nodes have granted: each node can revoke it.
  */
 import type { Grant } from '../../../access/grant.ts'
 import { describeOpening } from '../../../access/grant.ts'
@@ -75,6 +75,8 @@ const MOST_ANSWERS = 200_000
 export class Origin {
   readonly #parts: OriginParts
   readonly #granted = new Map<RecordId, Kept>()
+  /** What other nodes have granted, and has not ended by itself. */
+  readonly #foreign = new Map<RecordId, Pick<GrantRecord, 'node' | 'gates' | 'end'>>()
   /** What nodes say, by grant and node. Also of grants of other nodes: they may be listed before the grant is. */
   readonly #answers = new Map<RecordId, Map<string, OpenedRecord>>()
   #answerCount = 0
@@ -94,11 +96,13 @@ export class Origin {
       },
     })
     parts.records.on('grant', {
-      // After a restart.
       onRecord: (id, value) => {
         const record = readGrantRecord(value)
-        if (record?.node === parts.own && record.end > parts.clock.now() && !this.#granted.has(id))
-          this.#keep({ id, record })
+        if (record === undefined || record.end <= parts.clock.now()) return
+        const { node, gates, end } = record
+        if (node !== parts.own) keepBounded(this.#foreign, id, { node, gates, end })
+        // After a restart.
+        else if (!this.#granted.has(id)) this.#keep({ id, record })
       },
     })
   }
@@ -154,22 +158,22 @@ export class Origin {
 
   /** Nodes that are there, and have not said what they made of it. */
   silent(id: RecordId): readonly string[] {
-    const kept = this.#granted.get(id)
-    if (kept === undefined) return []
-    const { presence } = this.#parts
-    return this.#waiting(kept).filter((node) => presence.isThere(node))
+    const { presence, clock } = this.#parts
+    const { gates, end } = this.#granted.get(id)?.record ?? this.#foreign.get(id) ?? { gates: [], end: 0 }
+    return end <= clock.now() ? [] : this.#waiting(id, gates).filter((node) => presence.isThere(node))
   }
 
-  #waiting({ id, record }: Kept): readonly string[] {
-    return this.#parts.presence.meant(record.gates).filter((node) => !this.#answers.get(id)?.has(node))
+  #waiting(id: RecordId, gates: GrantRecord['gates']): readonly string[] {
+    return this.#parts.presence.meant(gates).filter((node) => !this.#answers.get(id)?.has(node))
   }
 
-  /** The nodes that have it open, as far as they said. */
+  /** The nodes that have it open, as far as they said; and the node that granted it, until it says otherwise. */
   openAt(id: RecordId): readonly string[] {
     const now = this.#parts.clock.now()
-    return [...(this.#answers.get(id) ?? [])].flatMap(([node, answer]) =>
-      'until' in answer && answer.until > now ? [node] : [],
-    )
+    const answers = this.#answers.get(id) ?? new Map<string, OpenedRecord>()
+    const opened = [...answers].flatMap(([node, answer]) => ('until' in answer && answer.until > now ? [node] : []))
+    const from = this.#foreign.get(id)
+    return from !== undefined && from.end > now && !answers.has(from.node) ? [...opened, from.node] : opened
   }
 
   /** Called at each answer about a grant. @returns how to stop. */
@@ -187,7 +191,7 @@ export class Origin {
     const { id, record, grant, ended } = kept
     const problem = this.#parts.outbox.problem({ kind: 'grant', id })
     const answers = [...(this.#answers.get(id) ?? [])].filter(([node]) => node !== this.#parts.own)
-    const waiting = ended ? [] : this.#waiting(kept)
+    const waiting = ended ? [] : this.#waiting(id, record.gates)
     return {
       id: grant === undefined ? `${id.slice(0, 8)}…` : grantTag(grant.id),
       ...{ name: record.name, user: record.user, for: whomFor(record) },
@@ -208,10 +212,8 @@ export class Origin {
 
   #keep(granted: Granted): Kept {
     this.#forgetEnded()
-    const [oldest] = this.#granted.keys()
-    if (this.#granted.size >= MOST && oldest !== undefined) this.#granted.delete(oldest)
     const kept: Kept = { ...granted }
-    this.#granted.set(granted.id, kept)
+    keepBounded(this.#granted, granted.id, kept)
     return kept
   }
 
@@ -242,5 +244,13 @@ export class Origin {
     if (now === this.#forgottenAt) return
     this.#forgottenAt = now
     for (const [id, { record }] of this.#granted) if (record.end <= now) this.#granted.delete(id)
+    for (const [id, { end }] of this.#foreign) if (end <= now) this.#foreign.delete(id)
   }
+}
+
+/** The oldest goes where there are too many. */
+function keepBounded<T>(kept: Map<RecordId, T>, id: RecordId, value: T): void {
+  const [oldest] = kept.keys()
+  if (kept.size >= MOST && oldest !== undefined && !kept.has(id)) kept.delete(oldest)
+  kept.set(id, value)
 }
