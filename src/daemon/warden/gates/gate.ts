@@ -3,6 +3,7 @@
  * written before the grant opens, and is on the disk soon after. What is revoked is never taken. The note of that is on
  * the disk at once. Each answer is written back, for the node that granted it.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
 import type { Policy } from '../../../access/policy.ts'
 import type { Clock } from '../../../clock.ts'
@@ -58,6 +59,8 @@ const TELLING_AFTER = milliseconds(150)
 const AGAIN_AFTER = milliseconds(2000)
 /** What the users of the cluster decide. */
 const MAY_CHANGE: ReadonlySet<string> = new Set(['ACCESS_NO_STANZA', 'CLUSTER_USERS_OUTDATED'])
+/** Nothing has come for so long: a stream of records makes a pause. It is looked at so often at most. */
+const [PAUSE_OF_STREAM, MOST_LOOKS] = [milliseconds(30), 10] as const
 /** Records that wait. One transaction of the firewall opens many. */
 const MOST_WAITING = 20_000
 
@@ -130,6 +133,11 @@ export class Gate {
     // Without what it opened: so it ends once.
     const entries = ended.map(({ id, end }) => ({ id, end }))
     await this.#parts.taken.add(entries, now)
+  }
+
+  /** Tells the other nodes what {@link ended} here. */
+  sayEnded(ended: readonly Shared[]): void {
+    const now = this.#parts.clock.now()
     for (const { id, end } of ended) void this.#say(id, { v: 1, closed: now }, end)
   }
 
@@ -150,8 +158,18 @@ export class Gate {
     setImmediate(() => void this.#work())
   }
 
+  /** Revocations that come in a stream end in a few groups: each looks at all doors and connections of the host. */
+  async #pauseOfStream(): Promise<void> {
+    const isRevoked = (): boolean => this.#waiting[0] !== undefined && 'revocation' in this.#waiting[0]
+    for (let looks = 0, before = 0; isRevoked() && looks < MOST_LOOKS && this.#waiting.length > before; looks++) {
+      before = this.#waiting.length
+      await delay(PAUSE_OF_STREAM)
+    }
+  }
+
   async #work(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    for (let isFirst = true; this.#waiting.length > 0; isFirst = false) {
+      if (!isFirst) await this.#pauseOfStream()
       const first = this.#waiting[0]
       const isRevocation = first !== undefined && 'revocation' in first
       const end = this.#waiting.findIndex((item) => 'revocation' in item !== isRevocation)

@@ -53,6 +53,8 @@ function cluster(t: TestContext, names: readonly string[]) {
     assert.ok(taken.ok)
     const opened: Grant[] = []
     const ended: string[] = []
+    /** How many ended together. */
+    const groups: number[] = []
     const problems: string[] = []
     const refuses: 'FIREWALL_REFUSED'[] = []
     const hooks: string[] = []
@@ -74,13 +76,14 @@ function cluster(t: TestContext, names: readonly string[]) {
         return grants.map(() => (code === undefined ? ok(undefined) : refuse(code, 'no')))
       },
       end: async (grants, how) => {
+        groups.push(grants.length)
         ended.push(...grants.map((grant) => `${how} ${grant.id}`))
         return problems.shift()
       },
       journal,
     })
     t.after(() => gates.close())
-    return { records, gates, opened, ended, problems, refuses, hooks, users, journal, log }
+    return { records, gates, opened, ended, groups, problems, refuses, hooks, users, journal, log }
   })
   for (const { records } of nodes) {
     records.connect((message) => {
@@ -275,6 +278,19 @@ describe('what nodes open and end for each other', () => {
     await eventually(() => a.gates.status()[0]?.opened.length === 1)
     assert.deepEqual((await a.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, ['b'])
     await eventually(() => b?.ended.length === 2 && a.gates.status()[0]?.closed.join() === 'b')
+  })
+
+  it('revocations that come one after the other end in a few groups, the first at once', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    for (let i = 0; i < 400; i++) {
+      const { knock, grant } = grantOf(`198.51.${100 + (i >> 8)}.${i & 255}`, 300)
+      a.gates.granted(knock, grant, stanza)
+    }
+    await eventually(() => b?.opened.length === 400)
+    await a.gates.end(() => true, 'revoke', 'all', PATIENCE)
+    await eventually(() => b?.ended.length === 400)
+    assert.ok(b && b.groups.length <= 6, b?.groups.join())
   })
 
   it('one stanza does not fill etcd', async (t) => {

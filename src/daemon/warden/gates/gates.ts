@@ -2,6 +2,7 @@
  * One knock, many gates (docs/CLUSTER.md): what this node grants for others (origin.ts), what it opens for others
  * (gate.ts), and revocations, which go to all of them from any of them.
  */
+import { setImmediate } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
 import type { Stanza } from '../../../access/stanza.ts'
 import { type RevocationRecord, readRevocationRecord } from '../../../cluster-record/gate-records.ts'
@@ -28,6 +29,8 @@ export type Whose = 'all' | 'own'
 
 /** How long a revocation waits for the answers of other nodes. */
 const PATIENCE = milliseconds(1500)
+/** Revocations: 30 ms. */
+const SEALED_AT_ONCE = 100
 /** Seconds that a revocation stays after the end of its grant. */
 const SPARE = 600
 
@@ -84,15 +87,22 @@ export class Gates {
     const openAt = new Set(all.flatMap(({ id }) => this.#openAt(id)))
     for (const { id } of all) this.#origin.ended(id)
     await this.#gate.ended(here)
-    if (all.length === 0) return undefined
+    if (all.length === 0) {
+      this.#gate.sayEnded(here)
+      return undefined
+    }
     const soon = clock.now() + SPARE
-    const written = await Promise.all(
-      all.map(({ id, end }) => {
-        const record: RevocationRecord = { v: 1, end, node: own, how }
-        const use = { end: unixSeconds(Math.max(end, soon)), spare: SPARE }
-        return this.#outbox.put({ kind: 'revocation', id }, record, use)
-      }),
-    )
+    // First what closes doors, then what is said of it.
+    const writing: Promise<string | undefined>[] = []
+    for (const [i, { id, end }] of all.entries()) {
+      // The first leave while the others are sealed.
+      if (i > 0 && i % SEALED_AT_ONCE === 0) await setImmediate()
+      const record: RevocationRecord = { v: 1, end, node: own, how }
+      const use = { end: unixSeconds(Math.max(end, soon)), spare: SPARE }
+      writing.push(this.#outbox.put({ kind: 'revocation', id }, record, use))
+    }
+    const written = await Promise.all(writing)
+    this.#gate.sayEnded(here)
     const unwritten = written.find((why) => why !== undefined)
     if (unwritten === undefined) await this.#answers(all, patience)
     const still = new Set(all.flatMap(({ id }) => this.#openAt(id)))
