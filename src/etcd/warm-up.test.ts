@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { EtcdAnswer } from './call.ts'
 import type { Etcd } from './etcd.ts'
 import { encodeMessage, type Fields } from './message-type.ts'
@@ -12,7 +13,7 @@ function fieldsIn(value: unknown): readonly string[] {
   return Object.entries(value).flatMap(([name, content]) => [name, ...fieldsIn(content)])
 }
 
-function recorded(answer: (asked: number) => EtcdAnswer) {
+function recorded(answer: (asked: number) => EtcdAnswer | Promise<EtcdAnswer>) {
   const asked: { readonly method: string; readonly body: Fields }[] = []
   const etcd: Pick<Etcd, 'ask'> = {
     ask: async (method, body) => {
@@ -39,6 +40,15 @@ describe('the warm-up of a process that asks etcd', () => {
         new Set(['ghostport/web/closed-until']),
       )
     }
+  })
+
+  it('ends where etcd is slow', async () => {
+    const { etcd, asked } = recorded(async () => {
+      await delay(150)
+      return { kind: 'answer', value: {} }
+    })
+    await warmUp(etcd, 'web')
+    assert.equal(asked.length, 1)
   })
 
   for (const failed of [

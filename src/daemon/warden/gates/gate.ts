@@ -89,6 +89,8 @@ export class Gate {
   readonly #parts: GateParts
   readonly #waiting: Item[] = []
   #working = false
+  /** Grants that wait to be judged again. */
+  readonly #later = new Set<RecordId>()
 
   constructor(parts: GateParts) {
     this.#parts = parts
@@ -96,7 +98,7 @@ export class Gate {
       onRecord: (id, value) => {
         const revocation = readRevocationRecord(value)
         // Also of this node: what it revoked is not open here any more, and another may have its name by mistake.
-        if (revocation !== undefined) this.#push({ id, revocation })
+        if (revocation !== undefined && this.#isChange(id, revocation)) this.#push({ id, revocation })
       },
     })
     parts.records.on('grant', {
@@ -141,6 +143,11 @@ export class Gate {
     for (const { id, end } of ended) void this.#say(id, { v: 1, closed: now }, end)
   }
 
+  #isChange(id: RecordId, { end }: RevocationRecord): boolean {
+    const { taken } = this.#parts
+    return taken.get(id)?.grant !== undefined || taken.isNew(id, end)
+  }
+
   #isForUs({ gates, node }: GrantRecord): boolean {
     const { own } = this.#parts
     return node !== own && gates.some((pattern) => fitsPattern(pattern, own))
@@ -160,8 +167,9 @@ export class Gate {
 
   /** Revocations that come in a stream end in a few groups: each looks at all doors and connections of the host. */
   async #pauseOfStream(): Promise<void> {
-    const isRevoked = (): boolean => this.#waiting[0] !== undefined && 'revocation' in this.#waiting[0]
-    for (let looks = 0, before = 0; isRevoked() && looks < MOST_LOOKS && this.#waiting.length > before; looks++) {
+    // A grant does not wait for it.
+    const isStream = (): boolean => this.#waiting.every((item) => 'revocation' in item)
+    for (let looks = 0, before = 0; looks < MOST_LOOKS && this.#waiting.length > before && isStream(); looks++) {
       before = this.#waiting.length
       await delay(PAUSE_OF_STREAM)
     }
@@ -189,9 +197,12 @@ export class Gate {
     const { taken, policy, ownAddresses, clusterCopyOld, clock, open, log } = this.#parts
     const now = clock.now()
     const here = { policy: policy(), ownAddresses, clusterCopyOld: clusterCopyOld?.() }
-    const fresh = [...new Map(group.map((item) => [item.id, item])).values()].filter(({ id, grant }) =>
-      taken.isNew(id, grant.end),
-    )
+    const all = [...new Map(group.map((item) => [item.id, item])).values()]
+    const fresh = all.filter(({ id, grant }) => taken.isNew(id, grant.end))
+    // Revoked while it waited: it never opens, and who revoked it waits for this word.
+    for (const { id, grant } of all)
+      if (!fresh.some((one) => one.id === id) && taken.get(id)?.grant === undefined)
+        void this.#say(id, { v: 1, closed: now }, grant.end)
     const judged = fresh.map(({ grant: record, ...item }) => ({
       ...{ ...item, record },
       verdict: judgeRecord(record, here, now),
@@ -202,7 +213,7 @@ export class Gate {
       if (!verdict.ok) {
         // A change of the users may be on its way here, or the list of them at the start.
         if (isAgain !== true && clusterCopyOld !== undefined && MAY_CHANGE.has(verdict.failure.code))
-          setTimeout(() => this.#push({ id, grant: record, isAgain: true }), AGAIN_AFTER).unref()
+          this.#judgeLater(id, record)
         else this.#refused(id, record, verdict.failure)
       }
     if (allowed.length === 0) return
@@ -229,10 +240,21 @@ export class Gate {
     }
   }
 
+  #judgeLater(id: RecordId, grant: GrantRecord): void {
+    this.#later.add(id)
+    setTimeout(() => {
+      this.#later.delete(id)
+      this.#push({ id, grant, isAgain: true })
+    }, AGAIN_AFTER).unref()
+  }
+
   #opened(id: RecordId, { node, end }: GrantRecord, grant: Grant, opened: Opened, now: UnixSeconds): void {
     this.#parts.journal.openedFor(node, grant, opened)
     const record: OpenedRecord = { v: 1, until: unixSeconds(now + grant.lifetime) }
-    setTimeout(() => void this.#say(id, record, end), TELLING_AFTER).unref()
+    setTimeout(() => {
+      // It may have been revoked meanwhile, and that was told.
+      if (this.#parts.taken.get(id)?.grant !== undefined) void this.#say(id, record, end)
+    }, TELLING_AFTER).unref()
   }
 
   #refused(id: RecordId, record: GrantRecord, failure: Failure): void {
@@ -245,10 +267,10 @@ export class Gate {
     const { taken, clock, log } = this.#parts
     const now = clock.now()
     const known = group.map((item) => ({ ...item, before: taken.get(item.id) }))
-    const changed = known.filter(
-      ({ id, before, revocation }) => before?.grant !== undefined || taken.isNew(id, revocation.end),
-    )
+    const changed = known.filter(({ id, revocation }) => this.#isChange(id, revocation))
     if (changed.length === 0) return
+    for (const { id, revocation } of changed)
+      if (this.#later.has(id)) void this.#say(id, { v: 1, closed: now }, revocation.end)
     /** By who ended them, and how: all of these end at once. */
     const endings = new Map<string, Ending[]>()
     for (const { id, before, revocation } of changed) {

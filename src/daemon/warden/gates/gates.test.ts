@@ -10,6 +10,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
 import { monotonic } from '../../../clock.ts'
+import { recordId } from '../../../cluster-record/record-name.ts'
 import { parseClusterSecret, recordSealer } from '../../../cluster-record/seal.ts'
 import { loadConfig } from '../../../config/load.ts'
 import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
@@ -261,7 +262,7 @@ describe('what nodes open and end for each other', () => {
       await eventually(() => b.opened.length === 1 && (deaf === c || c.opened.length === 1))
       await delay(300)
       if (deaf === a) a.records.take = () => undefined
-      const first = await b.gates.end(() => true, 'revoke', 'all', PATIENCE)
+      const first = await b.gates.end(() => true, 'revoke', 'all', milliseconds(1500))
       const [deafName, other] = deaf === c ? ['c', 'a'] : ['a', 'c']
       assert.deepEqual([first?.closed, first?.unreached], [[other], [deafName]])
       const second = grantOf('198.51.100.8', 30)
@@ -270,6 +271,33 @@ describe('what nodes open and end for each other', () => {
       state.now += 31
       assert.deepEqual((await b.gates.end(() => true, 'revoke', 'all', PATIENCE))?.unreached, [])
     })
+
+  it('what is revoked before a gate has told that it opened it, or while it waits for its user, is told as closed', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    assert.ok(b)
+    const { knock, grant } = grantOf('198.51.100.7', 300)
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b.opened.length === 1)
+    assert.deepEqual((await a.gates.end(() => true, 'revoke', 'all', milliseconds(1500)))?.unreached, [])
+    b.users.here = false
+    const other = grantOf('198.51.100.8', 300)
+    const { looks } = b.users
+    a.gates.granted(other.knock, other.grant, stanza)
+    await eventually(() => b.users.looks > looks)
+    const ended = await a.gates.end(({ source }) => source === '198.51.100.8', 'revoke', 'all', milliseconds(1500))
+    assert.deepEqual(ended?.unreached, [])
+    // Later words do not take it back.
+    await delay(300)
+    assert.deepEqual(
+      a.gates.status().map(({ opened, closed }) => [opened, closed]),
+      [
+        [[], ['b']],
+        [[], ['b']],
+      ],
+    )
+    assert.equal(b.opened.length, 1)
+  })
 
   it('a door that could not be closed is closed again, and is told as open until then', async (t) => {
     const { nodes } = cluster(t, ['a', 'b'])
@@ -283,7 +311,7 @@ describe('what nodes open and end for each other', () => {
   })
 
   it('revocations that come one after the other end in a few groups, the first at once', async (t) => {
-    const { nodes, state } = cluster(t, ['a', 'b'])
+    const { nodes, state, kept } = cluster(t, ['a', 'b'])
     state.endTakes = 15
     const [a, b] = nodes
     assert.ok(b)
@@ -293,8 +321,12 @@ describe('what nodes open and end for each other', () => {
       a.gates.granted(knock, grant, stanza)
     }
     await eventually(() => b.opened.length === sources.length)
-    for (const wanted of sources) {
-      void a.gates.end(({ source }) => source === wanted, 'revoke', 'all', PATIENCE)
+    const ids = [...kept.keys()].filter((key) => key.startsWith('grant/')).map((key) => recordId(key.slice(6)))
+    for (const id of ids) {
+      assert.ok(id)
+      const name = { kind: 'revocation', id } as const
+      const sealed = sealer.seal(name, Buffer.from(JSON.stringify({ v: 1, end: 1300, node: 'a', how: 'revoke' })))
+      b.records.take({ type: 'changes', changes: [{ ...name, sealed }] })
       await delay(10)
     }
     await eventually(() => b.ended.length === sources.length)

@@ -99,6 +99,7 @@ export class Origin {
       onRecord: (id, value) => {
         const record = readGrantRecord(value)
         if (record === undefined || record.end <= parts.clock.now()) return
+        this.#forgetEnded()
         const { node, gates, end } = record
         if (node !== parts.own) keepBounded(this.#foreign, id, { node, gates, end })
         // After a restart.
