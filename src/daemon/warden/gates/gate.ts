@@ -201,7 +201,7 @@ export class Gate {
     const fresh = all.filter(({ id, grant }) => taken.isNew(id, grant.end))
     // Revoked while it waited: it never opens, and who revoked it waits for this word.
     for (const { id, grant } of all)
-      if (!fresh.some((one) => one.id === id) && taken.get(id)?.grant === undefined)
+      if (!taken.isNew(id, grant.end) && taken.get(id)?.grant === undefined)
         void this.#say(id, { v: 1, closed: now }, grant.end)
     const judged = fresh.map(({ grant: record, ...item }) => ({
       ...{ ...item, record },
