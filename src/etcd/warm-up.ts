@@ -13,7 +13,10 @@ const REQUESTS = 200
 const LIMIT: Milliseconds = milliseconds(250)
 const SLOW: Milliseconds = milliseconds(100)
 
-/** Ends early if etcd does not answer well and soon: it has other things to do. Never rejects. @param cluster its name. */
+/**
+ * Ends early if etcd does not answer well and soon: it has other things to do. Never rejects.
+ * @param cluster its name.
+ */
 export async function warmUp(etcd: Pick<Etcd, 'ask'>, cluster: string): Promise<void> {
   // No quorum is needed for it: the member that is asked answers by itself.
   const range = { request_range: { key: encoded(closedKey(cluster)), serializable: true } }

@@ -7,7 +7,7 @@ const [MAGLEV, TURBOFAN] = [1 << 5, 1 << 6]
 /** Some versions of Node.js have no Maglev. */
 const hasMaglev = Number(process.versions.node.split('.')[0]) >= 24
 
-/** @returns whether V8 has made machine code of a function that was called 100 times at intervals; in a process of its own. */
+/** @returns whether V8 makes machine code of a function that is called 100 times at intervals. In its own process. */
 function isCompiled(first: string): boolean {
   const program = `
     import { setTimeout as delay } from 'node:timers/promises'
