@@ -89,6 +89,9 @@ describe('a cluster', { skip: netnsUnavailable() }, () => {
     assert.equal(codeOf(await sentTo([node(1)], packet())), 'CLUSTER_UNREACHABLE')
     one?.start()
     two?.start()
+    // The state that a node shows may be five seconds old.
+    await one?.ready()
+    await two?.ready()
     await lab.usable()
     assert.equal(codeOf(await sentTo([node(1)], packet())), 'granted')
     const leader = lab.members.find((member) => {
