@@ -98,7 +98,7 @@ export class Gate {
       onRecord: (id, value) => {
         const revocation = readRevocationRecord(value)
         // Also of this node: what it revoked is not open here any more, and another may have its name by mistake.
-        if (revocation !== undefined && this.#isChange(id, revocation)) this.#push({ id, revocation })
+        if (revocation !== undefined && !this.#isOver(id, revocation)) this.#push({ id, revocation })
       },
     })
     parts.records.on('grant', {
@@ -139,13 +139,13 @@ export class Gate {
 
   /** Tells the other nodes what {@link ended} here. */
   sayEnded(ended: readonly Shared[]): void {
-    const now = this.#parts.clock.now()
-    for (const { id, end } of ended) void this.#say(id, { v: 1, closed: now }, end)
+    for (const { id, end } of ended) this.#sayClosed(id, end)
   }
 
-  #isChange(id: RecordId, { end }: RevocationRecord): boolean {
+  /** It is not open here, and never opens: it was revoked, or its end is past. */
+  #isOver(id: RecordId, { end }: { readonly end: UnixSeconds }): boolean {
     const { taken } = this.#parts
-    return taken.get(id)?.grant !== undefined || taken.isNew(id, end)
+    return taken.get(id)?.grant === undefined && !taken.isNew(id, end)
   }
 
   #isForUs({ gates, node }: GrantRecord): boolean {
@@ -200,9 +200,7 @@ export class Gate {
     const all = [...new Map(group.map((item) => [item.id, item])).values()]
     const fresh = all.filter(({ id, grant }) => taken.isNew(id, grant.end))
     // Revoked while it waited: it never opens, and who revoked it waits for this word.
-    for (const { id, grant } of all)
-      if (!taken.isNew(id, grant.end) && taken.get(id)?.grant === undefined)
-        void this.#say(id, { v: 1, closed: now }, grant.end)
+    for (const { id, grant } of all) if (this.#isOver(id, grant)) this.#sayClosed(id, grant.end)
     const judged = fresh.map(({ grant: record, ...item }) => ({
       ...{ ...item, record },
       verdict: judgeRecord(record, here, now),
@@ -266,14 +264,13 @@ export class Gate {
   async #close(group: readonly { readonly id: RecordId; readonly revocation: RevocationRecord }[]): Promise<void> {
     const { taken, clock, log } = this.#parts
     const now = clock.now()
-    const known = group.map((item) => ({ ...item, before: taken.get(item.id) }))
-    const changed = known.filter(({ id, revocation }) => this.#isChange(id, revocation))
+    const changed = group.filter(({ id, revocation }) => !this.#isOver(id, revocation))
     if (changed.length === 0) return
-    for (const { id, revocation } of changed)
-      if (this.#later.has(id)) void this.#say(id, { v: 1, closed: now }, revocation.end)
+    for (const { id, revocation } of changed) if (this.#later.has(id)) this.#sayClosed(id, revocation.end)
     /** By who ended them, and how: all of these end at once. */
     const endings = new Map<string, Ending[]>()
-    for (const { id, before, revocation } of changed) {
+    for (const { id, revocation } of changed) {
+      const before = taken.get(id)
       const grant = before?.grant === undefined ? undefined : parseRecord(before.grant)?.grant
       if (before === undefined || grant === undefined) continue
       const key = `${revocation.how} ${revocation.node}`
@@ -300,7 +297,7 @@ export class Gate {
     const doors = new Map(all.map(({ grant }) => [`${grant.id} ${grant.stanzaName}`, grant]))
     const problem = await endHere([...doors.values()], how, node)
     if (problem === undefined) {
-      for (const { id, revocation } of all) void this.#say(id, { v: 1, closed: clock.now() }, revocation.end)
+      for (const { id, revocation } of all) this.#sayClosed(id, revocation.end)
       return
     }
     for (const grant of doors.values()) log.write('error', 'gate', { detail: problem, by: node, ...grantFields(grant) })
@@ -313,6 +310,10 @@ export class Gate {
     setTimeout(() => {
       for (const { id, revocation } of open) this.#push({ id, revocation })
     }, AGAIN_AFTER).unref()
+  }
+
+  #sayClosed(id: RecordId, end: UnixSeconds): void {
+    void this.#say(id, { v: 1, closed: this.#parts.clock.now() }, end)
   }
 
   async #say(id: RecordId, record: OpenedRecord, end: UnixSeconds): Promise<void> {

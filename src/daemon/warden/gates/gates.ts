@@ -80,29 +80,16 @@ export class Gates {
     whose: Whose = 'all',
     patience: Milliseconds = PATIENCE,
   ): Promise<EndedElsewhere | undefined> {
-    const { own, clock } = this.#parts
     const here = this.#meant(isMeant, how)
     const all = whose === 'all' ? here : here.filter(({ id }) => this.#origin.has(id))
     if (here.length === 0) return undefined
     const openAt = new Set(all.flatMap(({ id }) => this.#openAt(id)))
     for (const { id } of all) this.#origin.ended(id)
     await this.#gate.ended(here)
-    if (all.length === 0) {
-      this.#gate.sayEnded(here)
-      return undefined
-    }
-    const soon = clock.now() + SPARE
     // First what closes doors, then what is said of it.
-    const writing: Promise<string | undefined>[] = []
-    for (const [i, { id, end }] of all.entries()) {
-      // The first leave while the others are sealed.
-      if (i > 0 && i % SEALED_AT_ONCE === 0) await setImmediate()
-      const record: RevocationRecord = { v: 1, end, node: own, how }
-      const use = { end: unixSeconds(Math.max(end, soon)), spare: SPARE }
-      writing.push(this.#outbox.put({ kind: 'revocation', id }, record, use))
-    }
-    const written = await Promise.all(writing)
+    const written = await this.#write(all, how)
     this.#gate.sayEnded(here)
+    if (all.length === 0) return undefined
     const unwritten = written.find((why) => why !== undefined)
     if (unwritten === undefined) await this.#answers(all, patience)
     const still = new Set(all.flatMap(({ id }) => this.#openAt(id)))
@@ -111,6 +98,21 @@ export class Gates {
       unreached: [...still].sort(),
       ...(unwritten !== undefined && { unwritten }),
     }
+  }
+
+  /** @returns why each is not written yet. */
+  async #write(ended: readonly Shared[], how: RevocationRecord['how']): Promise<readonly (string | undefined)[]> {
+    const { own, clock } = this.#parts
+    const soon = clock.now() + SPARE
+    const writing: Promise<string | undefined>[] = []
+    for (const [i, { id, end }] of ended.entries()) {
+      // The first leave while the others are sealed.
+      if (i > 0 && i % SEALED_AT_ONCE === 0) await setImmediate()
+      const record: RevocationRecord = { v: 1, end, node: own, how }
+      const use = { end: unixSeconds(Math.max(end, soon)), spare: SPARE }
+      writing.push(this.#outbox.put({ kind: 'revocation', id }, record, use))
+    }
+    return await Promise.all(writing)
   }
 
   /** All that live, and of what has ended one for each door, which its connections are known by. */

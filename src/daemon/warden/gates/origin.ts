@@ -99,9 +99,8 @@ export class Origin {
       onRecord: (id, value) => {
         const record = readGrantRecord(value)
         if (record === undefined || record.end <= parts.clock.now()) return
-        this.#forgetEnded()
         const { node, gates, end } = record
-        if (node !== parts.own) keepBounded(this.#foreign, id, { node, gates, end })
+        if (node !== parts.own) this.#keepIn(this.#foreign, id, { node, gates, end })
         // After a restart.
         else if (!this.#granted.has(id)) this.#keep({ id, record })
       },
@@ -212,10 +211,17 @@ export class Origin {
   }
 
   #keep(granted: Granted): Kept {
-    this.#forgetEnded()
     const kept: Kept = { ...granted }
-    keepBounded(this.#granted, granted.id, kept)
+    this.#keepIn(this.#granted, granted.id, kept)
     return kept
+  }
+
+  /** The oldest goes where there are too many. */
+  #keepIn<T>(kept: Map<RecordId, T>, id: RecordId, value: T): void {
+    this.#forgetEnded()
+    const [oldest] = kept.keys()
+    if (kept.size >= MOST && oldest !== undefined && !kept.has(id)) kept.delete(oldest)
+    kept.set(id, value)
   }
 
   async #write(kept: Kept): Promise<void> {
@@ -247,11 +253,4 @@ export class Origin {
     for (const [id, { record }] of this.#granted) if (record.end <= now) this.#granted.delete(id)
     for (const [id, { end }] of this.#foreign) if (end <= now) this.#foreign.delete(id)
   }
-}
-
-/** The oldest goes where there are too many. */
-function keepBounded<T>(kept: Map<RecordId, T>, id: RecordId, value: T): void {
-  const [oldest] = kept.keys()
-  if (kept.size >= MOST && oldest !== undefined && !kept.has(id)) kept.delete(oldest)
-  kept.set(id, value)
 }
