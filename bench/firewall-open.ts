@@ -8,7 +8,7 @@ import { tableNameValue } from '../src/config/server/firewall-settings.ts'
 import type { ChangePath } from '../src/firewall/nftables/library.ts'
 import { createNftablesFirewall } from '../src/firewall/nftables/nftables.ts'
 import { addressFromBytes } from '../src/packet/address.ts'
-import { staySmall } from '../src/system/stay-small.ts'
+import { setV8Options } from '../src/system/v8-options.ts'
 import { port } from '../src/units.ts'
 import { grantFor } from '../test/contract/firewall.ts'
 import { summarise } from './statistics.ts'
@@ -37,7 +37,7 @@ async function install(changes: ChangePath) {
 }
 
 const subjects = [await install('text'), await install('direct')]
-staySmall('warden')
+setV8Options('warden')
 for (const [how, pause] of Object.entries(PAUSES)) {
   for (let turn = 0; turn < TURNS; turn++) {
     for (const { firewall, times } of subjects) {

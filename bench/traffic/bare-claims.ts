@@ -7,7 +7,7 @@ import { Claims } from '../../src/etcd/claims.ts'
 import { openEtcd } from '../../src/etcd/etcd.ts'
 import { warmUp } from '../../src/etcd/warm-up.ts'
 import type { ReplayDigest } from '../../src/packet/replay-digest.ts'
-import { compileEarly } from '../../src/system/compile-early.ts'
+import { setV8Options } from '../../src/system/v8-options.ts'
 import { milliseconds, port, seconds } from '../../src/units.ts'
 import { median } from '../statistics.ts'
 
@@ -17,7 +17,7 @@ const [LEAST_GAP, MOST_GAP] = [20, 120]
 const LIMIT = milliseconds(3000)
 
 // As the cluster process does it.
-compileEarly()
+setV8Options('cluster')
 const etcd = openEtcd({ members: members.split(',').map((host) => ({ host, port: port(2379) })) })
 const claims = new Claims({
   ...{ etcd, cluster: 'bare', node: 'node-1' as NodeName, life: seconds(840) },

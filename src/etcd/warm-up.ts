@@ -1,6 +1,6 @@
 /**
  * A process that has just started is slow: V8 has not compiled its code yet. So it asks etcd for something that changes
- * nothing, in the form of a claim, until that code is compiled (system/compile-early.ts). Otherwise the first hundreds
+ * nothing, in the form of a claim, until that code is compiled (system/v8-options.ts). Otherwise the first hundreds
  * of knocks would each wait a millisecond longer; that is days where few people knock.
  */
 import { type Milliseconds, milliseconds } from '../units.ts'

@@ -1,6 +1,6 @@
 /**
  * Base64 with its `=`, by Node’s own code. What etcd holds passes through it several times for each record, and where
- * V8 compiles little (stay-small.ts), that of bytes/base64.ts takes many times as long.
+ * V8 compiles little (v8-options.ts), that of bytes/base64.ts takes many times as long.
  */
 
 export function encodeBase64Padded(bytes: Uint8Array): string {

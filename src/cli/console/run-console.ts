@@ -9,7 +9,7 @@ import { becomeUnprivileged } from '../../system/become.ts'
 import { ownVersion } from '../../system/own-version.ts'
 import { returnMemory } from '../../system/return-memory.ts'
 import { StateFolder } from '../../system/state-folder.ts'
-import { staySmall } from '../../system/stay-small.ts'
+import { setV8Options } from '../../system/v8-options.ts'
 import type { Outcome } from '../command.ts'
 import { gatewayIdentity } from '../gateway/identity.ts'
 import {
@@ -75,7 +75,7 @@ export async function runConsole(read: ReadConsoleConfig): Promise<Outcome> {
   tellStart(log, read, opened.value, bundle)
   manager.ready('the console answers')
   returnMemory()
-  staySmall('console')
+  setV8Options('console')
   await untilSignal(log)
   manager.stopping()
   door()

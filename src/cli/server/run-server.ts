@@ -63,11 +63,11 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
-  const [{ startWarden }, { noServiceManager, serviceManager, bothManagers }, { staySmall }, { leaveNow }, output] =
+  const [{ startWarden }, { noServiceManager, serviceManager, bothManagers }, { setV8Options }, { leaveNow }, output] =
     await Promise.all([
       import('../../daemon/warden/start.ts'),
       import('../../daemon/warden/service-manager.ts'),
-      import('../../system/stay-small.ts'),
+      import('../../system/v8-options.ts'),
       import('../../system/leave-now.ts'),
       run.openLog(),
     ])
@@ -111,7 +111,7 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   // While the receiver starts there is time for this.
   storeCompiledCode()
   // With less compiled code, the relay would take a third fewer connections.
-  if (!warden.carriesConnections) staySmall('warden')
+  if (!warden.carriesConnections) setV8Options('warden')
   run.onStarted?.(warden)
   for (;;) {
     const asked = new Promise<'start again'>((resolve) => {

@@ -16,8 +16,8 @@ import type { EtcdPast } from '../../etcd/header.ts'
 import { Announcer, PRESENCE_INTERVAL } from '../../etcd/presence.ts'
 import { RecordWrites } from '../../etcd/record-writes.ts'
 import { warmUp } from '../../etcd/warm-up.ts'
-import { compileEarly } from '../../system/compile-early.ts'
 import { CLUSTER_TITLE } from '../../system/own-process.ts'
+import { setV8Options } from '../../system/v8-options.ts'
 import { milliseconds } from '../../units.ts'
 import { beginHelper } from '../link/begin-helper.ts'
 import { type Channel, openChannel } from '../link/channel.ts'
@@ -44,7 +44,7 @@ const MISTAKE = 70
 
 async function main(): Promise<void> {
   await beginHelper(CLUSTER_TITLE, CLUSTER_CHANNEL)
-  compileEarly()
+  setV8Options('cluster')
   const socket = new Socket({ fd: CLUSTER_CHANNEL, readable: true, writable: true })
   const desk = new Desk((message) => channel.send(message))
   const channel: Channel = openChannel(

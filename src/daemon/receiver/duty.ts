@@ -12,7 +12,7 @@ import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import { returnMemory } from '../../system/return-memory.ts'
-import { staySmall } from '../../system/stay-small.ts'
+import { setV8Options } from '../../system/v8-options.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { GnupgRequest } from '../link/gnupg-protocol.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from '../link/protocol.ts'
@@ -123,7 +123,7 @@ export class ReceiverDuty {
    */
   ready(): void {
     const captureSockets = this.#orders.flatMap(({ sockets }) => (sockets === 'own' ? [] : sockets))
-    staySmall('receiver')
+    setV8Options('receiver')
     const listening = this.#orders.flatMap(({ config, sockets }) =>
       config.kind === 'tcp-server' && sockets !== 'own' ? sockets : [],
     )

@@ -1,6 +1,6 @@
 /**
- * Which of V8's compilers the processes of the server use once they are ready: machine code, and the memory in which it
- * is made, would be a quarter of what they take (docs/BENCHMARKS.md).
+ * How V8 runs the processes of the server (docs/BENCHMARKS.md). Machine code, and the memory in which it is made, would
+ * be a quarter of what they take: so once they are ready, some do without it.
  *
  * On the command line such options cost each start 10 ms, since Node keeps its own modules compiled for V8's defaults.
  * Set later, they cost nothing.
@@ -15,9 +15,15 @@ const FLAGS = {
   receiver: ['--no-maglev'],
   // Each second it reads the grants anew, thousands of short-lived texts.
   console: ['--semi-space-growth-factor=1'],
+  // It does a few things at long intervals. By its defaults, V8 compiles a function after 400 calls, and 500 calls after
+  // it last saw a new kind of value there: so it would not get there in days, and be slow at each claim. From its start.
+  cluster: ['--invocation-count-for-maglev=20', '--minimum-invocations-after-ic-update=20'],
 } as const
 
-/** To be called when all code of the process is loaded: after that it takes none from a cache of compiled code. */
-export function staySmall(process: keyof typeof FLAGS): void {
+/**
+ * What takes compilers away is to be called when all code of the process is loaded: after that it takes none from a
+ * cache of compiled code.
+ */
+export function setV8Options(process: keyof typeof FLAGS): void {
   for (const flag of FLAGS[process]) setFlagsFromString(flag)
 }

@@ -5,6 +5,9 @@ import { describe, it } from 'node:test'
 /** Bits of what V8 tells of a function. */
 const MAGLEV = 1 << 5
 const TURBOFAN = 1 << 6
+/** Some versions of Node.js have no Maglev. */
+const hasMaglev = Number(process.versions.node.split('.')[0]) >= 24
+const MODULE = JSON.stringify(new URL('v8-options.ts', import.meta.url).href)
 
 /**
  * What becomes of a function that is called for half a second, and of the space for what dies young, in a process of
@@ -16,7 +19,7 @@ const TURBOFAN = 1 << 6
 function measure(first: string, awaited = 0): { readonly code: number; readonly newSpace: number } {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8'
-    import { staySmall } from ${JSON.stringify(new URL('stay-small.ts', import.meta.url).href)}
+    import { setV8Options } from ${MODULE}
     ${first}
     function hot(n) { return { n, next: { n: n + 1 } } }
     const kept = []
@@ -30,11 +33,32 @@ function measure(first: string, awaited = 0): { readonly code: number; readonly 
       }
     const { space_size: newSpace } = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
     console.log(JSON.stringify({ code: seen, newSpace }))`
-  const node = [process.execPath, '--allow-natives-syntax', '--input-type=module', '-e', program] as const
-  const { stdout, stderr, status } = spawnSync(node[0], node.slice(1), { encoding: 'utf8', timeout: 60_000 })
-  // V8 lists unknown bits there.
+  return JSON.parse(printedBy(program))
+}
+
+/** @returns whether V8 makes machine code of a function that is called 100 times at intervals. In its own process. */
+function isCompiledSoon(first: string): boolean {
+  const program = `
+    import { setTimeout as delay } from 'node:timers/promises'
+    import { setV8Options } from ${MODULE}
+    ${first}
+    function seldom(n) { return { sum: (n * 31) % 7, next: n + 1 } }
+    let seen = 0
+    for (let i = 0; i < 100; i++) {
+      seldom(i)
+      seen |= %GetOptimizationStatus(seldom)
+      await delay(5)
+    }
+    console.log(seen)`
+  return (Number(printedBy(program)) & (MAGLEV | TURBOFAN)) !== 0
+}
+
+function printedBy(program: string): string {
+  const options = ['--allow-natives-syntax', '--input-type=module', '-e', program]
+  const { stdout, stderr, status } = spawnSync(process.execPath, options, { encoding: 'utf8', timeout: 60_000 })
+  // V8 lists options there that it does not know.
   assert.deepEqual([stderr, status], ['', 0])
-  return JSON.parse(stdout)
+  return stdout
 }
 
 describe('V8', () => {
@@ -44,12 +68,16 @@ describe('V8', () => {
     assert.ok(newSpace > 2 * 1024 * 1024, String(newSpace))
   })
   it('does neither in the warden', () => {
-    const { code, newSpace } = measure(`staySmall('warden')`)
+    const { code, newSpace } = measure(`setV8Options('warden')`)
     assert.equal(code & (TURBOFAN | MAGLEV), 0)
     assert.ok(newSpace <= 2 * 1024 * 1024, String(newSpace))
   })
   it('makes the best machine code in the receiver, and no other', () => {
-    const { code } = measure(`staySmall('receiver')`, TURBOFAN | MAGLEV)
+    const { code } = measure(`setV8Options('receiver')`, TURBOFAN | MAGLEV)
     assert.equal(code & (TURBOFAN | MAGLEV), TURBOFAN)
   })
+  it('by default makes none in time of what is called seldom', () => assert.equal(isCompiledSoon(''), false))
+  it('makes it after some calls in the cluster process', { skip: !hasMaglev && 'this Node.js has no Maglev' }, () =>
+    assert.equal(isCompiledSoon(`setV8Options('cluster')`), true),
+  )
 })
