@@ -15,8 +15,8 @@ const FLAGS = {
   receiver: ['--no-maglev'],
   // Each second it reads the grants anew, thousands of short-lived texts.
   console: ['--semi-space-growth-factor=1'],
-  // It does a few things at long intervals. By its defaults, V8 compiles a function after 400 calls, and 500 calls after
-  // it last saw a new kind of value there: so it would not get there in days, and be slow at each claim. From its start.
+  // From its start. It does a few things at long intervals. By default, V8 compiles a function after 400 calls, and 500
+  // calls after it last saw a new kind of value there: it would not get there in days, and each claim would be slow.
   cluster: ['--invocation-count-for-maglev=20', '--minimum-invocations-after-ic-update=20'],
 } as const
 
