@@ -8,20 +8,18 @@ import { basename, dirname, join } from 'node:path'
 import { isRunning } from './is-running.ts'
 import { systemPath } from './system-path.ts'
 
-/** Between the path of a file and the id of the process that writes it anew. */
-const DRAFT = '.new-'
 /** PID_MAX_LIMIT of Linux. */
 const LAST_PID = 4_194_304
 
 /** Where this process writes what is to be at `path`. The end is that of no name that somebody types. */
 export function draftOf(path: string): string {
   const end = createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)
-  return `${path}${DRAFT}${process.pid}-${end}`
+  return writtenAs(path, end)
 }
 
 /** The same in a folder where others make files too: they cannot guess the name, and take it first. */
 export function hiddenDraftOf(path: string): string {
-  return `${path}${DRAFT}${process.pid}-${randomBytes(6).toString('hex')}`
+  return writtenAs(path, randomBytes(6).toString('hex'))
 }
 
 /** @returns all drafts of a file, also those of a version without such an end. @throws the file system's errors. */
@@ -35,22 +33,34 @@ export function draftsOf(path: string): readonly string[] {
  */
 export function removeDeadDrafts(path: string): void {
   try {
-    for (const { pid, hasEnd, ...one } of drafts(path))
-      if (hasEnd && (pid === process.pid || !isRunning(pid))) removeOwn(one.path)
+    for (const draft of drafts(path))
+      if (draft.hasEnd && (draft.pid === process.pid || !isRunning(draft.pid))) removeOwn(draft.path)
   } catch {
     // The folder cannot be listed. It may still be possible to write there.
   }
 }
 
+/** @returns the name of the file that is written under this name first; undefined if it is no name of a draft. */
+export function draftedFile(name: string): string | undefined {
+  return parseDraft(name)?.file
+}
+
 function drafts(path: string) {
-  const beginning = `${basename(path)}${DRAFT}`
   return readdirSync(systemPath(dirname(path))).flatMap((name) => {
-    const [, digits, end] = /^([1-9][0-9]{0,6})(-[0-9a-f]{12})?$/.exec(name.slice(beginning.length)) ?? []
-    const pid = Number(digits)
-    return name.startsWith(beginning) && pid <= LAST_PID
-      ? [{ path: join(dirname(path), name), pid, hasEnd: end !== undefined }]
-      : []
+    const draft = parseDraft(name)
+    return draft?.file === basename(path) ? [{ path: join(dirname(path), name), ...draft }] : []
   })
+}
+
+function writtenAs(path: string, end: string): string {
+  return `${path}.new-${process.pid}-${end}`
+}
+
+/** The names of {@link writtenAs}, and those without an end. */
+function parseDraft(name: string) {
+  const [, file, digits, end] = /^(.+)\.new-([1-9][0-9]{0,6})(-[0-9a-f]{12})?$/s.exec(name) ?? []
+  const pid = Number(digits)
+  return file !== undefined && pid <= LAST_PID ? { file, pid, hasEnd: end !== undefined } : undefined
 }
 
 /** Root also removes one that was to become somebody else’s. */

@@ -8,6 +8,7 @@ import { jsonLine } from '../../bytes/text.ts'
 import { either, literal, parsed, type Read, record } from '../../json-reader.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { draftedFile } from '../../system/drafts.ts'
 import type { StateFailure, StateFolder } from '../../system/state-folder.ts'
 import type { UnixSeconds } from '../../units.ts'
 import { deviceKey, hex32, moment, sealedProfile } from './requests.ts'
@@ -41,8 +42,6 @@ export type About =
   | { readonly state: 'claimed' | 'delivered' | 'fetched'; readonly claim: HeldClaim }
 
 const FILE = /^invitation-[0-9a-f]{64}\.json$/
-/** Left by a process that was killed while it wrote. */
-const DRAFT = /^invitation-[0-9a-f]{64}\.json\.new-\d+(?:-[0-9a-f]{12})?$/
 
 export class HeldInvitations {
   readonly #state: StateFolder
@@ -58,7 +57,8 @@ export class HeldInvitations {
     const names = state.list()
     if (!names.ok) return names
     const held = new Map<string, Held>()
-    for (const name of names.value.filter((one) => DRAFT.test(one))) state.remove(name)
+    // Left by a process that was killed while it wrote.
+    for (const name of names.value.filter((one) => FILE.test(draftedFile(one) ?? ''))) state.remove(name)
     for (const name of names.value.filter((one) => FILE.test(one))) {
       const text = state.read(name)
       if (!text.ok) return text
