@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
@@ -65,6 +66,10 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
     assert.deepEqual(field(status(receiver()), 'Uid').split(/\s+/), Array(4).fill(String(RECEIVER_UID)))
     assert.notEqual(as(NOBODY, `kill -9 ${receiver()}`).status, 0)
     assert.notEqual(as(NOBODY, `kill -9 ${daemon.pid}`).status, 0)
+  })
+
+  it('come before other work of the machine', () => {
+    assert.deepEqual([getPriority(daemon.pid), getPriority(receiver())], [-10, -10])
   })
 
   for (const [whose, pid] of [

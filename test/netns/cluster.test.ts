@@ -3,9 +3,11 @@
  * cables, killed members, a restored backup; and an etcd, and a cluster process, that lie.
  */
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { CLUSTER_TITLE } from '../../src/system/own-process.ts'
 import { CLIENT, ClusterLab, type ClusterNode } from '../support/cluster-lab.ts'
 import { ghostportCommand, keys, type LogEvent, sendPacket, stanza } from '../support/daemon.ts'
 import { netnsUnavailable } from '../support/netns.ts'
@@ -57,6 +59,13 @@ describe('a cluster', { skip: netnsUnavailable() }, () => {
       assert.match(String(verdicts[refused]?.['detail']), new RegExp(`^used at ${granting.name}, another node`))
       assert.equal(await lab.client.host.tcp(granting.address, 22), `ssh at ${granting.name}`)
     }
+  })
+
+  it('its process comes before other work of the machine, as the warden does', () => {
+    const children = readFileSync(`/proc/${node(0).daemon.pid}/task/${node(0).daemon.pid}/children`, 'latin1')
+    const isCluster = (pid: string): boolean => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(CLUSTER_TITLE)
+    const pid = children.trim().split(' ').find(isCluster)
+    assert.deepEqual([getPriority(Number(pid)), getPriority(node(0).daemon.pid)], [-10, -10])
   })
 
   it('goes on without one member', async () => {

@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, existsSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clientAndServer, Daemon, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
@@ -105,6 +106,11 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
       lines.every((line) => /^(PATH|LC_ALL|HOME|USER|LOGNAME|SHELL|GHOSTPORT_[A-Z_]+)=/.test(line)),
       lines.join(' '),
     )
+  })
+
+  it('run with the normal priority, which the server itself has not', async () => {
+    const { ended } = await command(1, 'nice')
+    assert.deepEqual([ended?.['output'], getPriority(daemon.pid)], ['0', -10])
   })
 
   it('run as CMD_EXEC_USER, and only where CMD_REGEX matches the whole command', async () => {

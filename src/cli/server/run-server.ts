@@ -8,6 +8,7 @@ import { failureKinds } from '../../failure-codes.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { Failure } from '../../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../../system/own-process.ts'
+import { preferWarden } from '../../system/priority.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { storeCompiledCode } from '../compile-cache.ts'
@@ -63,6 +64,7 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
+  preferWarden()
   const [{ startWarden }, { noServiceManager, serviceManager, bothManagers }, { setV8Options }, { leaveNow }, output] =
     await Promise.all([
       import('../../daemon/warden/start.ts'),

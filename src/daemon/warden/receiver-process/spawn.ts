@@ -1,11 +1,10 @@
 /** Starts a receiver: with which program, user and descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { mayMakeCode } from '../../../system/executable-memory.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { preferProcess } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { forbidIoUring } from '../../../system/seccomp.ts'
 import type { CaptureOrder } from '../../link/protocol.ts'
@@ -77,29 +76,10 @@ export function receiverStarter(account: Account): ReceiverStarter {
       const { file, args, options } = commandFor(orders)
       // A session of its own, so that it has no terminal of ours.
       const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
-      preferred(child.pid)
+      preferProcess(child.pid)
       const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
       return { child, channel, errors: child.stdio[2] as Readable }
     },
-  }
-}
-
-/**
- * The priority of a receiver over other work of the machine: nice(2). Its only thread gets one share of a busy
- * processor. With a small share, knocks are late.
- */
-const NICENESS = -10
-
-function preferred(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    setPriority(pid, NICENESS)
-    // The kernel may make a group of each session (sched(7), “autogroup”). The value above then counts within the group
-    // only, and the group has a value of its own.
-    writeFileSync(`/proc/${pid}/autogroup`, `${NICENESS}`)
-  } catch {
-    // Without the privilege, it has the normal share, or the one that the service manager gave to both processes. Some
-    // kernels have no such groups.
   }
 }
 
