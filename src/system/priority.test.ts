@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { getPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { describe, it, type TestContext } from 'node:test'
-import { preferProcess } from './priority.ts'
+import { preferProcess, withoutPreference } from './priority.ts'
 
 const OWN = '/proc/self/autogroup'
 const group = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/autogroup`, 'latin1').trim()
@@ -62,6 +62,18 @@ describe('the priority of a process that a knock waits for', { skip }, () => {
     await once(child, 'exit')
     preferProcess(child.pid)
     assert.equal(getPriority(), 0)
+  })
+
+  it('is not left to other programs that the warden starts', (t) => {
+    for (const [before, after] of [
+      [-10, 0],
+      [4, 4],
+    ] as const) {
+      const pid = waiting(t, true)
+      setPriority(pid, before)
+      withoutPreference(pid)
+      assert.equal(getPriority(pid), after)
+    }
   })
 
   for (const [started, words, expected] of [

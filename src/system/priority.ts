@@ -20,6 +20,15 @@ export function preferWarden(): void {
   if (given <= 0) prefer(process.pid, given === 0 ? NICENESS : given)
 }
 
+/** One that the warden started and no knock waits for. @param pid absent: it did not start. */
+export function withoutPreference(pid: number | undefined): void {
+  try {
+    if (pid !== undefined && getPriority(pid) < 0) setPriority(pid, 0)
+  } catch {
+    // It has ended.
+  }
+}
+
 function prefer(pid: number, niceness: number): void {
   try {
     setPriority(pid, niceness)

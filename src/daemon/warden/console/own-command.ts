@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { jsonLine } from '../../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { withoutPreference } from '../../../system/priority.ts'
 import { PROGRAM_ENVIRONMENT } from '../../../system/program-environment.ts'
 import { milliseconds } from '../../../units.ts'
 import type { ConsoleActor } from '../../link/console-protocol.ts'
@@ -53,6 +54,7 @@ export class OwnCommands {
       cwd: '/',
       env: { ...PROGRAM_ENVIRONMENT, ...(by !== undefined && { GHOSTPORT_AUDIT_ACTOR: jsonLine(by) }) },
     })
+    withoutPreference(child.pid)
     this.#running.add(child)
     const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
     const [stdout, stderr] = [collected(child, 'stdout'), collected(child, 'stderr')]
