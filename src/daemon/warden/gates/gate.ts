@@ -273,8 +273,11 @@ export class Gate {
       const before = taken.get(id)
       const grant = before?.grant === undefined ? undefined : parseRecord(before.grant)?.grant
       if (before === undefined || grant === undefined) continue
+      const ending = { id, before, grant, revocation }
       const key = `${revocation.how} ${revocation.node}`
-      endings.set(key, [...(endings.get(key) ?? []), { id, before, grant, revocation }])
+      const others = endings.get(key)
+      if (others === undefined) endings.set(key, [ending])
+      else others.push(ending)
     }
     const closing = [...endings.values()].map((all) => this.#end(all))
     // Closed first; on the disk by then that it never opens again.
