@@ -111,11 +111,23 @@ export function readClaimAnswer(value: unknown, claims: readonly EtcdClaim[]): C
   const read = readOuter(value)
   const [closed, ...each] = read?.responses ?? []
   if (closed === undefined || !('response_range' in closed) || each.length !== claims.length) return undefined
-  const until = closed.response_range.kvs?.[0]?.value
-  // A value that is no time closes as well: somebody meant something by it.
-  const closedUntil = until === undefined ? undefined : /^[0-9]{1,12}$/.test(until) ? Number(until) : FOR_EVER
+  const closedUntil = closedUntilIn(closed.response_range)
   const outcomes = each.map((answer, i) => outcomeOf(answer, claims[i]?.nonce ?? ''))
   return { outcomes, ...(closedUntil !== undefined && { closedUntil }) }
+}
+
+/** Reads what etcd answered to a question for {@link closedKey}. @returns undefined if it is no such answer. */
+export function readClosed(value: unknown): Pick<ClaimAnswer, 'closedUntil'> | undefined {
+  const read = ranged(value)
+  if (read === undefined) return undefined
+  const closedUntil = closedUntilIn(read)
+  return closedUntil === undefined ? {} : { closedUntil }
+}
+
+function closedUntilIn({ kvs }: NonNullable<ReturnType<typeof ranged>>): number | undefined {
+  const until = kvs?.[0]?.value
+  // A value that is no time closes as well: somebody meant something by it.
+  return until === undefined ? undefined : /^[0-9]{1,12}$/.test(until) ? Number(until) : FOR_EVER
 }
 
 const FOR_EVER = 999_999_999_999

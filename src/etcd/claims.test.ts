@@ -32,7 +32,7 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
       this.closed = value
       return this.#answer({})
     }
-    if (path === 'KV/Range') return this.#answer({ kvs: [] })
+    if (path === 'KV/Range') return this.#answer(this.#closedKvs())
     const fault = this.faults.shift()
     if (fault === 'lost before') return { kind: 'silence', why: 'lost' }
     if (fault === 'no lease') return { kind: 'refused', code: 5, why: 'etcdserver: requested lease not found' }
@@ -52,8 +52,12 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
     })
     await this.during()
     if (fault === 'lost after') return { kind: 'silence', why: 'lost' }
-    const kvs = this.closed === undefined ? {} : { count: '1', kvs: [{ key: 'a', value: this.closed }] }
-    return this.#answer({ succeeded: true, responses: [{ response_range: { header: {}, ...kvs } }, ...responses] })
+    const range = { response_range: { header: {}, ...this.#closedKvs() } }
+    return this.#answer({ succeeded: true, responses: [range, ...responses] })
+  }
+
+  #closedKvs(): object {
+    return this.closed === undefined ? {} : { count: '1', kvs: [{ key: 'a', value: this.closed }] }
   }
 
   async preferLeader(): Promise<void> {}
@@ -144,9 +148,13 @@ describe('claims', () => {
       await delay(0)
       // One that knows nothing of before learns it from etcd.
       assert.match(JSON.stringify(await fresh.claim(2)), /has forgotten packets/)
+      // And a look says so for all of that time, not once.
+      for (const { made } of [one, fresh, one, fresh])
+        assert.match(JSON.stringify(await made.look(milliseconds(500))), /why.*has forgotten packets/)
       for (const { clocks } of [one, fresh]) clocks.now += 841_000
       assert.equal(await one.claim(3), 'first')
       assert.equal(await fresh.claim(4), 'first')
+      for (const { made } of [one, fresh]) assert.ok('took' in (await made.look(milliseconds(500))))
     })
 
   it('remember over a restart what etcd knew', async () => {

@@ -15,6 +15,7 @@ import {
   encoded,
   MOST_CLAIMS,
   readClaimAnswer,
+  readClosed,
 } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
 import { Groups } from './groups.ts'
@@ -85,6 +86,10 @@ export class Claims {
     const took = milliseconds(clocks.monotonic() - began)
     const judged = this.#judgePast(before, answer.value)
     if (judged !== undefined) return { why: judged }
+    const read = readClosed(answer.value)
+    if (read === undefined) return { why: 'etcd’s answer has no sense' }
+    const closedUntil = this.#closedFor(read)
+    if (closedUntil !== undefined) return { why: closed(closedUntil) }
     await etcd.preferLeader(limit)
     const lease = await this.#leases.current(limit)
     return lease.ok ? { took } : { why: lease.failure.detail }
@@ -122,13 +127,13 @@ export class Claims {
       if (wentBack !== undefined) return all(wentBack)
       const read = readClaimAnswer(answer.value, group)
       if (read === undefined) return all('etcd’s answer has no sense')
-      const closedUntil = Math.max(read.closedUntil ?? 0, this.#closedUntil ?? 0)
+      const closedUntil = this.#closedFor(read)
       const isYoung = lease.value.isYoung()
       return read.outcomes.map((outcome) => {
         if (outcome === undefined) return { unknown: 'etcd’s answer has no sense' }
         if (outcome !== 'first') return outcome
         if (!isYoung) return { unknown: 'etcd’s answer came too late' }
-        if (closedUntil * 1000 > clocks.wall()) return { unknown: closed(closedUntil) }
+        if (closedUntil !== undefined) return { unknown: closed(closedUntil) }
         return 'first'
       })
     }
@@ -156,6 +161,12 @@ export class Claims {
       onPast(now)
     }
     return undefined
+  }
+
+  /** @returns until when no packet counts as new, as etcd says or this node has seen; undefined if the cluster is open. */
+  #closedFor({ closedUntil = 0 }: { readonly closedUntil?: number }): number | undefined {
+    const until = Math.max(closedUntil, this.#closedUntil ?? 0)
+    return until * 1000 > this.#parts.clocks.wall() ? until : undefined
   }
 
   /** Tells all nodes, also those that know nothing of before. */

@@ -3,10 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
-import { describe, it, type TestContext } from 'node:test'
-import { preferProcess, withoutPreference } from './priority.ts'
+import { after, beforeEach, describe, it, type TestContext } from 'node:test'
+import { preferAsWarden, withoutPreference } from './priority.ts'
 
-const OWN = '/proc/self/autogroup'
 const group = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/autogroup`, 'latin1').trim()
 const groupPriority = (pid: number): number => Number(/nice (-?\d+)$/.exec(group(pid))?.[1])
 
@@ -17,18 +16,21 @@ function waiting(t: TestContext, detached: boolean): number {
   return child.pid
 }
 
-/** What a program prints that calls this module in a process of its own, started in this way. */
-async function printed(t: TestContext, words: readonly string[], detached = false): Promise<string> {
+/** What a process of its own says of its threads and its session, after it was made the warden. */
+async function asWarden(t: TestContext, words: readonly string[]): Promise<unknown> {
   const program = `
     const { preferWarden } = await import('${new URL('./priority.ts', import.meta.url)}')
     const { getPriority } = await import('node:os')
-    const { readFileSync } = await import('node:fs')
+    const { readdirSync, readFileSync, readlinkSync } = await import('node:fs')
     preferWarden()
-    console.log(getPriority(), /nice (.*)/.exec(readFileSync('/proc/self/autogroup', 'latin1'))?.[1])`
+    const all = readlinkSync('/proc/self') === String(process.pid) ? readdirSync('/proc/self/task') : [process.pid]
+    const threads = all.map((thread) => getPriority(Number(thread)))
+    const group = Number(/nice (.*)/.exec(readFileSync('/proc/self/autogroup', 'latin1'))[1])
+    console.log(JSON.stringify({ threads: [...new Set(threads)], group }))`
   const [file, ...args] = [...words, process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e']
   const child: ChildProcess = spawn(file ?? '', [...args, program], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    detached,
+    detached: true,
   })
   t.after(() => child.kill('SIGKILL'))
   let text = ''
@@ -36,53 +38,85 @@ async function printed(t: TestContext, words: readonly string[], detached = fals
     text += part
   })
   await once(child, 'close')
-  return text.trim()
+  return JSON.parse(text)
 }
 
-// A lower value needs root.
-const skip = process.getuid?.() !== 0 || !existsSync(OWN)
+/** Whether the kernel has groups, and lets us have a higher priority. */
+function mayPrefer(): boolean {
+  const before = getPriority()
+  try {
+    setPriority(-1)
+    setPriority(before)
+    return existsSync('/proc/self/autogroup')
+  } catch {
+    return false
+  }
+}
+
+const skip = !mayPrefer() && 'a higher priority needs root, and the groups need a kernel that has them'
 
 describe('the priority of a process that a knock waits for', { skip }, () => {
-  it('counts in its own session too', (t) => {
+  const before = getPriority()
+  beforeEach(() => setPriority(-10))
+  after(() => setPriority(before))
+
+  it('is the warden’s, and counts in a session of its own too', (t) => {
     const pid = waiting(t, true)
-    preferProcess(pid)
+    preferAsWarden(pid)
     assert.deepEqual([getPriority(pid), groupPriority(pid)], [-10, -10])
   })
 
   it('is not given to the session of others', (t) => {
     const before = group('self')
-    const pid = waiting(t, false)
-    preferProcess(pid)
-    assert.deepEqual([getPriority(pid), group('self')], [-10, before])
+    preferAsWarden(waiting(t, false))
+    assert.equal(group('self'), before)
   })
 
-  it('is not that of a process that did not start, or is gone', async () => {
-    preferProcess(undefined)
+  it('is not given to anybody for a process that did not start, or is gone', async () => {
+    preferAsWarden(undefined)
     const child = spawn('true', { stdio: 'ignore' })
     await once(child, 'exit')
-    preferProcess(child.pid)
-    assert.equal(getPriority(), 0)
+    preferAsWarden(child.pid)
+    withoutPreference(child.pid)
+    assert.equal(getPriority(), -10)
+  })
+
+  it('is normal where the warden’s is', (t) => {
+    setPriority(0)
+    const pid = waiting(t, true)
+    preferAsWarden(pid)
+    assert.deepEqual([getPriority(pid), groupPriority(pid)], [0, 0])
   })
 
   it('is not left to other programs that the warden starts', (t) => {
-    for (const [before, after] of [
+    for (const [given, expected] of [
       [-10, 0],
       [4, 4],
     ] as const) {
+      setPriority(given)
       const pid = waiting(t, true)
-      setPriority(pid, before)
       withoutPreference(pid)
-      assert.equal(getPriority(pid), after)
+      assert.equal(getPriority(pid), expected)
     }
   })
 
   for (const [started, words, expected] of [
-    ['with none', [], '-10 -10'],
-    ['with a higher one', ['nice', '-n', '-3'], '-3 -3'],
-    ['with a lower one, as somebody wanted it', ['nice', '-n', '4'], '4 0'],
-    ['without the privilege', ['setpriv', '--reuid', '65534', '--clear-groups'], '0 0'],
+    ['with none', [], { threads: [-10], group: -10 }],
+    ['with a higher one', ['nice', '-n', '-3'], { threads: [-3], group: -3 }],
+    ['with a lower one, as somebody wanted it', ['nice', '-n', '4'], { threads: [4], group: 0 }],
+    ['without the privilege', ['setpriv', '--reuid', '65534', '--clear-groups'], { threads: [0], group: 0 }],
   ] as const)
-    it(`of a warden that is started ${started} is ${expected.split(' ')[0]}`, async (t) => {
-      assert.equal(await printed(t, words, true), expected)
+    it(`of a warden that is started ${started} is for all its threads`, async (t) => {
+      setPriority(0)
+      assert.deepEqual(await asWarden(t, words), expected)
     })
+
+  it('is given to nobody else where the numbers in /proc are those of other processes', async (t) => {
+    setPriority(0)
+    const [ours, first] = [group('self'), group(1)]
+    // The inner process has the number 1, or 2, of its own namespace.
+    const said = await asWarden(t, ['unshare', '--pid', '--fork', '--kill-child'])
+    assert.deepEqual(said, { threads: [-10], group: 0 })
+    assert.deepEqual([group('self'), group(1)], [ours, first])
+  })
 })

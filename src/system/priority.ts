@@ -1,43 +1,64 @@
 /**
- * The priority of those processes that a knock waits for, over other work of the machine: nice(2). Each has one thread,
- * which gets one share of a busy processor. With a small share, knocks are late. Without the privilege nothing changes:
- * a process has the share that it was started with.
+ * The priority of the processes that a knock waits for, over other work of the machine: nice(2). These are the warden,
+ * the receiver and the cluster process. With a small share of a busy processor, knocks are late. Without the privilege
+ * nothing changes: a process has the share that it was started with.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 
 /** `Nice=` of packaging/ghostport.service says the same. */
 const NICENESS = -10
 
-/** One that the warden started. @param pid absent: it did not start. */
-export function preferProcess(pid: number | undefined): void {
-  if (pid !== undefined) prefer(pid, NICENESS)
-}
-
 /** This process, which is the warden. A value that a service manager or an administrator has given stays. */
 export function preferWarden(): void {
-  const given = getPriority()
-  if (given <= 0) prefer(process.pid, given === 0 ? NICENESS : given)
+  try {
+    if (getPriority() === 0) setPriority(NICENESS)
+    // Each thread has a value of its own. Those of V8 are there already, and this one waits for them.
+    for (const thread of ownThreads()) setPriority(thread, getPriority())
+  } catch {
+    // No privilege, or a thread has ended.
+  }
+  preferAsWarden(process.pid)
 }
 
-/** One that the warden started and no knock waits for. @param pid absent: it did not start. */
+/**
+ * One that the warden started. It has the warden's value from its birth; in a session of its own that may not count:
+ * the kernel may make a group of each session (sched(7), “autogroup”). The value then counts within the group only, and
+ * the group has a value of its own. A group with programs of others stays as it is.
+ *
+ * @param pid absent: it did not start.
+ */
+export function preferAsWarden(pid: number | undefined): void {
+  const niceness = getPriority()
+  if (pid === undefined || niceness >= 0) return
+  try {
+    if (isOwnProc() && sessionOf(pid) === pid) writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`)
+  } catch {
+    // No privilege, or a kernel without such groups.
+  }
+}
+
+/**
+ * One that the warden has just started, for which no other knock waits. Its later threads have the value that it has by
+ * then.
+ *
+ * @param pid absent: it did not start.
+ */
 export function withoutPreference(pid: number | undefined): void {
   try {
     if (pid !== undefined && getPriority(pid) < 0) setPriority(pid, 0)
   } catch {
-    // It has ended.
+    // It has ended, or is another user's by now, and this process lacks the privilege.
   }
 }
 
-function prefer(pid: number, niceness: number): void {
-  try {
-    setPriority(pid, niceness)
-    // The kernel may make a group of each session (sched(7), “autogroup”). The value above then counts within the group
-    // only, and the group has a value of its own. A group with programs of others stays as it is.
-    if (sessionOf(pid) === pid) writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`)
-  } catch {
-    // No privilege, or a kernel without such groups.
-  }
+function ownThreads(): readonly number[] {
+  return isOwnProc() ? readdirSync('/proc/self/task').map(Number) : []
+}
+
+/** In a namespace of processes with the /proc of another, each number there is that of somebody else. */
+function isOwnProc(): boolean {
+  return readlinkSync('/proc/self') === String(process.pid)
 }
 
 /** The fourth field after the name, which is in brackets and may have any character: proc_pid_stat(5). */

@@ -1,5 +1,6 @@
 /** Processes of a server, found through /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 
 /** The process id of a child with this title; 0 if there is none. */
 export function childOf(parent: number, title: string): number {
@@ -12,4 +13,9 @@ export function childOf(parent: number, title: string): number {
     }
   }
   return 0
+}
+
+/** The different values of nice(2) that the threads of a process have. */
+export function priorities(pid: number): readonly number[] {
+  return [...new Set(readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread))))]
 }

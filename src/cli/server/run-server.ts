@@ -64,7 +64,8 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
-  preferWarden()
+  // A rehearsal must not compete with the real server.
+  if (run.start?.dryRun !== true) preferWarden()
   const [{ startWarden }, { noServiceManager, serviceManager, bothManagers }, { setV8Options }, { leaveNow }, output] =
     await Promise.all([
       import('../../daemon/warden/start.ts'),

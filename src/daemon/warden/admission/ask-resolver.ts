@@ -16,6 +16,7 @@ import type { Notice } from '../../../config/reading/notice.ts'
 import { familyOf, parseAddress } from '../../../packet/address.ts'
 import { systemReason } from '../../../system/errno.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { withoutPreference } from '../../../system/priority.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'
 import { milliseconds } from '../../../units.ts'
 import type { HelperName } from '../../link/receiver-start.ts'
@@ -165,6 +166,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
         stdio: ['ignore', 'pipe', 'ignore'],
         detached: true,
       })
+      withoutPreference(child.pid)
     } catch (error) {
       resolve({ why: notStarted(error as Error) })
       return

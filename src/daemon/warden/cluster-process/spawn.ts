@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { preferProcess } from '../../../system/priority.ts'
+import { preferAsWarden } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { CLUSTER_CHANNEL } from '../../link/cluster-protocol.ts'
 import { connectProcess, failedStart } from '../receiver-process/connected-process.ts'
@@ -33,6 +33,6 @@ export function spawnCluster(account: Account): SpawnedCluster {
   const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
   const { file, args, options } = receiverCommand(program, account, currentSituation())
   const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], detached: true })
-  preferProcess(child.pid)
+  preferAsWarden(child.pid)
   return { child, channel: child.stdio[CLUSTER_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

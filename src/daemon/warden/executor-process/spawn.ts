@@ -4,6 +4,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ConfigSource } from '../../../config/load.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { withoutPreference } from '../../../system/priority.ts'
 import { EXECUTOR_CHANNEL } from '../../link/executor-protocol.ts'
 import { inheritedOptions } from '../receiver-process/spawn.ts'
 
@@ -34,5 +35,6 @@ export function spawnExecutor(source: ConfigSource, helpers?: string): SpawnedEx
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     detached: true,
   })
+  withoutPreference(child.pid)
   return { child, channel: child.stdio[EXECUTOR_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

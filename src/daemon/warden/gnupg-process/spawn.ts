@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { withoutPreference } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { GNUPG_CHANNEL } from '../../link/gnupg-protocol.ts'
 import { connectProcess, failedStart } from '../receiver-process/connected-process.ts'
@@ -35,5 +36,6 @@ export function spawnGnupg(account: Account, requests: number): SpawnedGnupg {
   const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe', requests] as const
   // A session of its own: it has no terminal of ours, and all that it starts ends with its group.
   const child = spawn(file, [...args], { ...options, stdio: [...stdio], detached: true })
+  withoutPreference(child.pid)
   return { child, channel: child.stdio[GNUPG_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

@@ -4,7 +4,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { mayMakeCode } from '../../../system/executable-memory.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { preferProcess } from '../../../system/priority.ts'
+import { preferAsWarden } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { forbidIoUring } from '../../../system/seccomp.ts'
 import type { CaptureOrder } from '../../link/protocol.ts'
@@ -76,7 +76,7 @@ export function receiverStarter(account: Account): ReceiverStarter {
       const { file, args, options } = commandFor(orders)
       // A session of its own, so that it has no terminal of ours.
       const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
-      preferProcess(child.pid)
+      preferAsWarden(child.pid)
       const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
       return { child, channel, errors: child.stdio[2] as Readable }
     },
