@@ -6,8 +6,12 @@ import { getPriority, setPriority } from 'node:os'
 import { after, beforeEach, describe, it, type TestContext } from 'node:test'
 import { preferAsWarden, withoutPreference } from './priority.ts'
 
-const group = (pid: number | 'self'): string => readFileSync(`/proc/${pid}/autogroup`, 'latin1').trim()
-const groupPriority = (pid: number): number => Number(/nice (-?\d+)$/.exec(group(pid))?.[1])
+/** Some kernels have no groups of sessions. */
+const hasGroups = existsSync('/proc/self/autogroup')
+const inGroup = (niceness: number): number | null => (hasGroups ? niceness : null)
+const group = (pid: number | 'self'): string =>
+  hasGroups ? readFileSync(`/proc/${pid}/autogroup`, 'latin1').trim() : ''
+const groupPriority = (pid: number): number | null => inGroup(Number(/nice (-?\d+)$/.exec(group(pid))?.[1]))
 
 function waiting(t: TestContext, detached: boolean): number {
   const child = spawn('sleep', ['60'], { stdio: 'ignore', detached })
@@ -25,7 +29,7 @@ async function asWarden(t: TestContext, words: readonly string[]): Promise<unkno
     preferWarden()
     const all = readlinkSync('/proc/self') === String(process.pid) ? readdirSync('/proc/self/task') : [process.pid]
     const threads = all.map((thread) => getPriority(Number(thread)))
-    const group = Number(/nice (.*)/.exec(readFileSync('/proc/self/autogroup', 'latin1'))[1])
+    const group = ${hasGroups} ? Number(/nice (.*)/.exec(readFileSync('/proc/self/autogroup', 'latin1'))[1]) : null
     console.log(JSON.stringify({ threads: [...new Set(threads)], group }))`
   const [file, ...args] = [...words, process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e']
   const child: ChildProcess = spawn(file ?? '', [...args, program], {
@@ -41,19 +45,19 @@ async function asWarden(t: TestContext, words: readonly string[]): Promise<unkno
   return JSON.parse(text)
 }
 
-/** Whether the kernel has groups, and lets us have a higher priority. */
+/** Whether the kernel lets us have a higher priority. */
 function mayPrefer(): boolean {
   const before = getPriority()
   try {
     setPriority(-1)
     setPriority(before)
-    return existsSync('/proc/self/autogroup')
+    return true
   } catch {
     return false
   }
 }
 
-const skip = !mayPrefer() && 'a higher priority needs root, and the groups need a kernel that has them'
+const skip = !mayPrefer() && 'a higher priority needs root'
 
 describe('the priority of a process that a knock waits for', { skip }, () => {
   const before = getPriority()
@@ -63,7 +67,7 @@ describe('the priority of a process that a knock waits for', { skip }, () => {
   it('is the warden’s, and counts in a session of its own too', (t) => {
     const pid = waiting(t, true)
     preferAsWarden(pid)
-    assert.deepEqual([getPriority(pid), groupPriority(pid)], [-10, -10])
+    assert.deepEqual([getPriority(pid), groupPriority(pid)], [-10, inGroup(-10)])
   })
 
   it('is not given to the session of others', (t) => {
@@ -85,7 +89,7 @@ describe('the priority of a process that a knock waits for', { skip }, () => {
     setPriority(0)
     const pid = waiting(t, true)
     preferAsWarden(pid)
-    assert.deepEqual([getPriority(pid), groupPriority(pid)], [0, 0])
+    assert.deepEqual([getPriority(pid), groupPriority(pid)], [0, inGroup(0)])
   })
 
   it('is not left to other programs that the warden starts', (t) => {
@@ -101,10 +105,10 @@ describe('the priority of a process that a knock waits for', { skip }, () => {
   })
 
   for (const [started, words, expected] of [
-    ['with none', [], { threads: [-10], group: -10 }],
-    ['with a higher one', ['nice', '-n', '-3'], { threads: [-3], group: -3 }],
-    ['with a lower one, as somebody wanted it', ['nice', '-n', '4'], { threads: [4], group: 0 }],
-    ['without the privilege', ['setpriv', '--reuid', '65534', '--clear-groups'], { threads: [0], group: 0 }],
+    ['with none', [], { threads: [-10], group: inGroup(-10) }],
+    ['with a higher one', ['nice', '-n', '-3'], { threads: [-3], group: inGroup(-3) }],
+    ['with a lower one, as somebody wanted it', ['nice', '-n', '4'], { threads: [4], group: inGroup(0) }],
+    ['without the privilege', ['setpriv', '--reuid', '65534', '--clear-groups'], { threads: [0], group: inGroup(0) }],
   ] as const)
     it(`of a warden that is started ${started} is for all its threads`, async (t) => {
       setPriority(0)
@@ -116,7 +120,7 @@ describe('the priority of a process that a knock waits for', { skip }, () => {
     const [ours, first] = [group('self'), group(1)]
     // The inner process has the number 1, or 2, of its own namespace.
     const said = await asWarden(t, ['unshare', '--pid', '--fork', '--kill-child'])
-    assert.deepEqual(said, { threads: [-10], group: 0 })
+    assert.deepEqual(said, { threads: [-10], group: inGroup(0) })
     assert.deepEqual([group('self'), group(1)], [ours, first])
   })
 })
