@@ -163,7 +163,7 @@ export class Claims {
     return undefined
   }
 
-  /** @returns until when no packet counts as new, as etcd says or this node has seen; undefined if the cluster is open. */
+  /** @returns until when no packet counts as new, as etcd says or this node saw; undefined: the cluster is open. */
   #closedFor({ closedUntil = 0 }: { readonly closedUntil?: number }): number | undefined {
     const until = Math.max(closedUntil, this.#closedUntil ?? 0)
     return until * 1000 > this.#parts.clocks.wall() ? until : undefined
