@@ -21,7 +21,7 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
   leases = 0
   closed: string | undefined
   /** What happens to the next transactions. */
-  readonly faults: ('lost before' | 'lost after' | 'no lease' | 'nonsense')[] = []
+  readonly faults: ('lost before' | 'lost after' | 'no lease' | 'nonsense' | 'denied')[] = []
   during: () => Promise<void> = async () => {}
 
   async ask(path: string, body: unknown): Promise<EtcdAnswer> {
@@ -36,6 +36,7 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
     const fault = this.faults.shift()
     if (fault === 'lost before') return { kind: 'silence', why: 'lost' }
     if (fault === 'no lease') return { kind: 'refused', code: 5, why: 'etcdserver: requested lease not found' }
+    if (fault === 'denied') return { kind: 'refused', code: 7, why: 'etcdserver: permission denied' }
     if (fault === 'nonsense') return { kind: 'answer', value: { header: this.#header(), kvs: [] } }
     const [, ...claims] = (body as Txn).success
     const responses = claims.map(({ request_txn }) => {
@@ -156,6 +157,21 @@ describe('claims', () => {
       assert.equal(await fresh.claim(4), 'first')
       for (const { made } of [one, fresh]) assert.ok('took' in (await made.look(milliseconds(500))))
     })
+
+  it('that etcd refuses are told by each look for a minute, or until one is taken', async () => {
+    const etcd = new FakeEtcd()
+    const { claim, clocks, made } = claims(etcd)
+    const look = async (): Promise<string> => JSON.stringify(await made.look(milliseconds(500)))
+    for (const end of ['time', 'a claim'] as const) {
+      etcd.faults.push('denied')
+      assert.match(JSON.stringify(await claim(1)), /unknown.*permission denied/)
+      clocks.now += 59_000
+      assert.match(await look(), /why.*permission denied/)
+      if (end === 'time') clocks.now += 2000
+      else assert.equal(await claim(2), 'first')
+      assert.match(await look(), /took/)
+    }
+  })
 
   it('remember over a restart what etcd knew', async () => {
     const etcd = new FakeEtcd()

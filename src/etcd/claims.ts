@@ -27,6 +27,8 @@ export type Claimed = 'first' | { readonly usedAt: NodeName | 'unknown' } | { re
 
 /** Claims that wait for a group. */
 const MOST_WAITING = 20_000
+/** How long a look tells that a claim was refused. etcd may let this node read, and not write. */
+const REFUSAL_TOLD = milliseconds(60_000)
 /** gRPC: NOT_FOUND. For a claim: its lease has ended. */
 const NOT_FOUND = 5
 
@@ -59,6 +61,8 @@ export class Claims {
   #past: EtcdPast | undefined
   /** Seconds since 1970: the cluster forgot something, and this node saw it. */
   #closedUntil: UnixSeconds | undefined
+  /** What etcd said of the last claim, unless it took it. */
+  #refused: { readonly why: string; readonly at: Milliseconds } | undefined
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts
@@ -92,7 +96,9 @@ export class Claims {
     if (closedUntil !== undefined) return { why: closed(closedUntil) }
     await etcd.preferLeader(limit)
     const lease = await this.#leases.current(limit)
-    return lease.ok ? { took } : { why: lease.failure.detail }
+    if (!lease.ok) return { why: lease.failure.detail }
+    const refused = this.#refused
+    return refused !== undefined && clocks.monotonic() - refused.at < REFUSAL_TOLD ? { why: refused.why } : { took }
   }
 
   async #claimGroup(all: readonly Waiting[]): Promise<void> {
@@ -122,6 +128,8 @@ export class Claims {
       const answer = await etcd.ask('KV/Txn', claimTxn(this.#parts, group, lease.value.id), left())
       // The lease has ended before its time. Nothing was claimed by this request.
       if (answer.kind === 'refused' && answer.code === NOT_FOUND && attempt === 0) continue
+      if (answer.kind === 'answer') this.#refused = undefined
+      else if (answer.kind === 'refused') this.#refused = { why: answer.why, at: clocks.monotonic() }
       if (answer.kind !== 'answer') return all(answer.why)
       const wentBack = this.#judgePast(before, answer.value)
       if (wentBack !== undefined) return all(wentBack)

@@ -53,6 +53,10 @@ const readSurvey = record(
       record({ roles: list(name, { min: 0, max: 64 }), covers: yesNo, beyond: list(name, { min: 0, max: 100 }) }, {}),
       failed,
     ),
+    /** Whether etcd holds that user to its permissions in every transaction. */
+    bound: yesNo,
+    /** Whether etcd, which asks for logins, tells its members to somebody without one. */
+    talkative: yesNo,
     /** The number of the last change, and of the oldest that etcd still has. */
     revision: whole,
     oldestRevision: whole,

@@ -37,14 +37,14 @@ export async function surveyCluster(access: EtcdAccess, cluster: string): Promis
     const auth = asStranger.kind === 'answer' ? 'off' : asStranger.kind === 'refused' ? 'on' : 'unknown'
     const peers = await lookAtPeers(etcd)
     const alarms = await lookAtAlarms(etcd)
-    const known = { members, auth, peers, alarms } as const
+    const talkative = auth === 'on' && access.tls?.own === undefined ? await isTold(stranger) : undefined
+    const known = { members, auth, peers, alarms, ...(talkative !== undefined && { talkative }) } as const
     if (access.login === undefined && auth !== 'off') return { ...known, login: { none: 'yes' } }
     if (own.kind !== 'answer') return { ...known, login: { why: shown(own.why) } }
     return {
       ...known,
       login: access.login === undefined ? { none: 'yes' } : { good: 'yes' },
-      ...(access.login !== undefined &&
-        auth === 'on' && { permissions: await lookAtPermissions(etcd, access.login.user, cluster) }),
+      ...(access.login !== undefined && auth === 'on' && (await lookAtRights(etcd, access.login.user, cluster))),
       ...(await lookAtKeys(etcd, cluster, own.value)),
     }
   } finally {
@@ -116,6 +116,24 @@ async function lookAtAlarms(etcd: Etcd): Promise<NonNullable<Survey['alarms']>> 
     return { id: shown(memberID ?? ''), kind: shown(alarm) }
   })
   return { list }
+}
+
+/** @returns whether etcd tells its members. */
+async function isTold(stranger: Etcd): Promise<'yes' | 'no' | undefined> {
+  const { kind } = await stranger.ask('Cluster/MemberList', {}, LIMIT)
+  return kind === 'answer' ? 'yes' : kind === 'refused' ? 'no' : undefined
+}
+
+/** No key of ours, and of nobody: a question for it changes nothing. */
+const OUTSIDE = 'ghostport-is-not-here'
+
+async function lookAtRights(etcd: Etcd, user: string, cluster: string): Promise<Pick<Survey, 'permissions' | 'bound'>> {
+  const permissions = await lookAtPermissions(etcd, user, cluster)
+  // Who may touch more has no bounds that could be tried.
+  if ('why' in permissions || permissions.beyond.length > 0) return { permissions }
+  const question = { success: [{ request_range: { key: encoded(OUTSIDE) } }] }
+  const { kind } = await etcd.ask('KV/Txn', { success: [{ request_txn: question }] }, LIMIT)
+  return { permissions, ...(kind !== 'silence' && { bound: kind === 'refused' ? 'yes' : 'no' }) }
 }
 
 async function lookAtPermissions(

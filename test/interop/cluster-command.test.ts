@@ -7,6 +7,8 @@ import { after, before, describe, it } from 'node:test'
 import { Home, type Transcript } from '../cli/ghostport.ts'
 import { ROOT, SecuredEtcd } from '../support/secured-etcd.ts'
 
+/** What CVE-2026-33343 and CVE-2026-33413 are mended in. */
+const MENDED = /^3\.(4\.(4[2-9]|[5-9]\d)|5\.(2[89]|[3-9]\d)|6\.(9|[1-9]\d)|[7-9]\.)/
 const SETTINGS = '# of the administrator\nPCAP_INTF lo;\n'
 
 describe('ghostport cluster', () => {
@@ -199,6 +201,12 @@ describe('ghostport cluster', () => {
     assert.match(status.stdout, /web-1 +ghostport 9 +wrote \d+ s ago/)
     const { etcd: seen } = JSON.parse((await two.run('status', '--json')).stdout)
     assert.deepEqual([seen.auth, seen.permissions.covers, seen.permissions.beyond], ['on', 'yes', []])
+    const isMended = MENDED.test(seen.members[0].version)
+    assert.equal(seen.bound, isMended ? 'yes' : 'no')
+    // Only a certificate makes somebody no stranger: this node shows one, and the first does not.
+    assert.equal(seen.talkative, undefined)
+    const { etcd: seenByFirst } = JSON.parse((await one.run('status', '--json')).stdout)
+    assert.equal(seenByFirst.talkative, isMended ? 'no' : 'yes')
     const codes = async (...words: readonly string[]): Promise<Record<string, string>> => {
       const { stdout } = await two.run('check', '--json', ...words)
       const { checks } = JSON.parse(stdout) as { checks: { code: string; findings: { severity: string }[] }[] }
@@ -206,7 +214,10 @@ describe('ghostport cluster', () => {
         checks.flatMap(({ code, findings: [f] }) => (f === undefined ? [] : [[code, f.severity]])),
       )
     }
-    const usual = { MEMBERS: 'hint', NODES: 'warning', NODE_VERSIONS: 'hint' }
+    const usual = {
+      ...{ MEMBERS: 'hint', NODES: 'warning', NODE_VERSIONS: 'hint' },
+      ...(isMended ? {} : { PERMISSIONS: 'hint' }),
+    }
     assert.deepEqual(await codes('--days', '1'), usual)
     assert.equal((await codes('--days', '30'))['TLS'], 'warning')
     const now = Math.floor(Date.now() / 1000)

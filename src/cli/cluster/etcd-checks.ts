@@ -12,6 +12,9 @@ const MANY_REVISIONS = 1_000_000
 /** Versions of etcd that can lose what they confirmed: its own postmortem of 2022. */
 const UNSOUND = /^3\.5\.[012]$/
 
+/** Of CVE-2026-33343 and CVE-2026-33413. */
+const MENDED = 'etcd 3.4.42, 3.5.28 or 3.6.9, or later'
+
 /** Of its members, its logins, and its state. */
 export const etcdChecks: readonly ClusterCheck[] = [
   {
@@ -102,7 +105,7 @@ export const etcdChecks: readonly ClusterCheck[] = [
   {
     code: 'LOGIN',
     question: 'Does etcd ask who somebody is, and let this node in?',
-    judge({ survey: { auth, login, members }, hasLogin }) {
+    judge({ survey: { auth, login, members, talkative }, hasLogin }) {
       if (members.every(({ why }) => why !== undefined)) return notChecked('no member of etcd answers')
       return judged(
         [
@@ -129,6 +132,18 @@ export const etcdChecks: readonly ClusterCheck[] = [
           ...('none' in login && auth === 'on'
             ? [found('error', 'etcd asks for a login, and CLUSTER names no user', [])]
             : []),
+          ...(talkative === 'yes'
+            ? [
+                found(
+                  'hint',
+                  'etcd does some things for those who have no login: whoever reaches it can stop all knocks (CVE-2026-33413)',
+                  ['it told its members to somebody without a login'],
+                  advice(
+                    `have etcd ask for certificates (docs/CLUSTER.md), let nobody else reach it, or use ${MENDED}`,
+                  ),
+                ),
+              ]
+            : []),
         ],
         hasLogin ? 'its login is taken' : 'no login is needed',
       )
@@ -137,7 +152,7 @@ export const etcdChecks: readonly ClusterCheck[] = [
   {
     code: 'PERMISSIONS',
     question: 'May this node touch the keys of its cluster, and no others?',
-    judge({ survey: { permissions, auth } }) {
+    judge({ survey: { permissions, auth, bound } }) {
       if (permissions === undefined)
         return notChecked(auth === 'off' ? 'etcd asks nobody who he is' : 'nobody could log in')
       if ('why' in permissions) return notChecked(permissions.why)
@@ -158,6 +173,16 @@ export const etcdChecks: readonly ClusterCheck[] = [
                   'its user may touch keys that are not of this cluster: a node that is taken over could, too',
                   beyond,
                   advice('etcdctl role revoke-permission'),
+                ),
+              ]
+            : []),
+          ...(bound === 'no'
+            ? [
+                found(
+                  'hint',
+                  'etcd does not hold its user to these keys: a node that is taken over could touch all that is in etcd (CVE-2026-33343)',
+                  ['a transaction within another one may read a key that is not of this cluster'],
+                  advice(`keep nothing else in this etcd, or use ${MENDED}`),
                 ),
               ]
             : []),
