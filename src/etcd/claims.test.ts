@@ -20,6 +20,7 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
   revision = 100
   leases = 0
   closed: string | undefined
+  isFull = false
   /** What happens to the next transactions. */
   readonly faults: ('lost before' | 'lost after' | 'no lease' | 'nonsense' | 'denied')[] = []
   during: () => Promise<void> = async () => {}
@@ -28,6 +29,7 @@ class FakeEtcd implements Pick<Etcd, 'ask'> {
     this.asked.push(path)
     if (path === 'Lease/LeaseGrant') return this.#answer({ ID: `${++this.leases}`, TTL: '900' })
     if (path === 'KV/Put') {
+      if (this.isFull) return { kind: 'refused', code: 8, why: 'etcdserver: mvcc: database space exceeded' }
       const { value } = body as { readonly value: string }
       this.closed = value
       return this.#answer({})
@@ -157,6 +159,33 @@ describe('claims', () => {
       assert.equal(await fresh.claim(4), 'first')
       for (const { made } of [one, fresh]) assert.ok('took' in (await made.look(milliseconds(500))))
     })
+
+  it('close a cluster that has forgotten something again after a restart, as long as etcd did not take the end', async () => {
+    const etcd = new FakeEtcd()
+    const past: EtcdPast = { cluster: '17', revision: 200n }
+    const before = claims(etcd, { past })
+    etcd.isFull = true
+    assert.match(JSON.stringify(await before.claim(1)), /has forgotten packets/)
+    assert.match(JSON.stringify(await before.claim(2)), /has forgotten packets/)
+    await delay(0)
+    // Nothing is remembered of the new state, so the next start notices it too.
+    assert.deepEqual(before.pasts, [])
+    assert.match(JSON.stringify(await claims(etcd, { past }).claim(3)), /has forgotten packets/)
+    etcd.isFull = false
+    assert.match(JSON.stringify(await before.made.look(milliseconds(500))), /has forgotten packets/)
+    await delay(0)
+    assert.equal(before.pasts.length, 1)
+    assert.notEqual(etcd.closed, undefined)
+  })
+
+  it('never make the end earlier that etcd knows', async () => {
+    const etcd = new FakeEtcd()
+    etcd.closed = Buffer.from('for ever').toString('base64')
+    const { claim } = claims(etcd, { past: { cluster: '17', revision: 200n } })
+    assert.match(JSON.stringify(await claim(1)), /has forgotten packets/)
+    await delay(0)
+    assert.equal(Buffer.from(etcd.closed, 'base64').toString(), 'for ever')
+  })
 
   it('that etcd refuses are told by each look for a minute, or until one is taken', async () => {
     const etcd = new FakeEtcd()

@@ -7,6 +7,7 @@ import { showUntil } from '../access/age.ts'
 import type { NodeName } from '../config/server/cluster-settings.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { type Milliseconds, milliseconds, type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
+import type { EtcdAnswer } from './call.ts'
 import {
   type ClaimSpace,
   claimTxn,
@@ -27,8 +28,12 @@ export type Claimed = 'first' | { readonly usedAt: NodeName | 'unknown' } | { re
 
 /** Claims that wait for a group. */
 const MOST_WAITING = 20_000
-/** How long a look tells that a claim was refused. etcd may let this node read, and not write. */
-const REFUSAL_TOLD = milliseconds(60_000)
+/** gRPC: PERMISSION_DENIED. etcd may let this node read, and not write. */
+const DENIED = 7
+/** How long a look tells that a claim was denied. */
+const DENIAL_TOLD = milliseconds(60_000)
+/** For the end of a time in which no packet counts as new, each time that it is told. */
+const TELL_LIMIT = milliseconds(10_000)
 /** gRPC: NOT_FOUND. For a claim: its lease has ended. */
 const NOT_FOUND = 5
 
@@ -61,8 +66,13 @@ export class Claims {
   #past: EtcdPast | undefined
   /** Seconds since 1970: the cluster forgot something, and this node saw it. */
   #closedUntil: UnixSeconds | undefined
+  /** Whether etcd, and so each other node, has yet to learn of that. Until then the next start must notice it again. */
+  #isUntold = false
+  #isTelling = false
   /** What etcd said of the last claim, unless it took it. */
-  #refused: { readonly why: string; readonly at: Milliseconds } | undefined
+  #denied: { readonly why: string; readonly at: Milliseconds } | undefined
+  /** When the newest claims began that it took. */
+  #tookAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts
@@ -87,6 +97,7 @@ export class Claims {
     const began = clocks.monotonic()
     const answer = await etcd.ask('KV/Range', { key: encoded(closedKey(cluster)) }, limit)
     if (answer.kind !== 'answer') return { why: answer.why }
+    if (this.#isUntold) void this.#tellClosed()
     const took = milliseconds(clocks.monotonic() - began)
     const judged = this.#judgePast(before, answer.value)
     if (judged !== undefined) return { why: judged }
@@ -97,8 +108,8 @@ export class Claims {
     await etcd.preferLeader(limit)
     const lease = await this.#leases.current(limit)
     if (!lease.ok) return { why: lease.failure.detail }
-    const refused = this.#refused
-    return refused !== undefined && clocks.monotonic() - refused.at < REFUSAL_TOLD ? { why: refused.why } : { took }
+    const denied = this.#denied
+    return denied !== undefined && clocks.monotonic() - denied.at < DENIAL_TOLD ? { why: denied.why } : { took }
   }
 
   async #claimGroup(all: readonly Waiting[]): Promise<void> {
@@ -125,11 +136,11 @@ export class Claims {
       const lease = attempt === 0 ? await this.#leases.current(left()) : await this.#leases.next(left())
       if (!lease.ok) return all(lease.failure.detail)
       const before = this.#past
+      const began = clocks.monotonic()
       const answer = await etcd.ask('KV/Txn', claimTxn(this.#parts, group, lease.value.id), left())
       // The lease has ended before its time. Nothing was claimed by this request.
       if (answer.kind === 'refused' && answer.code === NOT_FOUND && attempt === 0) continue
-      if (answer.kind === 'answer') this.#refused = undefined
-      else if (answer.kind === 'refused') this.#refused = { why: answer.why, at: clocks.monotonic() }
+      this.#learnOf(answer, began)
       if (answer.kind !== 'answer') return all(answer.why)
       const wentBack = this.#judgePast(before, answer.value)
       if (wentBack !== undefined) return all(wentBack)
@@ -159,16 +170,24 @@ export class Claims {
       const until = unixSeconds(Math.ceil(clocks.wall() / 1000) + life)
       this.#closedUntil = unixSeconds(Math.max(until, this.#closedUntil ?? 0))
       this.#past = now
-      onPast(now)
-      void this.#close(until)
+      this.#isUntold = true
+      void this.#tellClosed()
       return closed(until)
     }
     const { revision, cluster } = this.#past ?? { revision: -1n, cluster: '' }
     if (now.cluster !== cluster || now.revision > revision) {
       this.#past = now
-      onPast(now)
+      if (!this.#isUntold) onPast(now)
     }
     return undefined
+  }
+
+  #learnOf(answer: EtcdAnswer, began: Milliseconds): void {
+    if (answer.kind === 'answer') {
+      this.#tookAt = Math.max(this.#tookAt, began)
+      this.#denied = undefined
+    } else if (answer.kind === 'refused' && answer.code === DENIED && began >= this.#tookAt)
+      this.#denied = { why: answer.why, at: began }
   }
 
   /** @returns until when no packet counts as new, as etcd says or this node saw; undefined: the cluster is open. */
@@ -177,11 +196,29 @@ export class Claims {
     return until * 1000 > this.#parts.clocks.wall() ? until : undefined
   }
 
-  /** Tells all nodes, also those that know nothing of before. */
-  async #close(until: UnixSeconds): Promise<void> {
-    const { etcd, cluster, life } = this.#parts
-    const put = { key: encoded(closedKey(cluster)), value: encoded(`${until}`) }
-    await etcd.ask('KV/Put', put, milliseconds(Math.min(life * 1000, 60_000)))
+  /** Tells all nodes, also those that know nothing of before. If it fails, the next look tries it again. */
+  async #tellClosed(): Promise<void> {
+    const { clocks, onPast } = this.#parts
+    if (this.#isTelling) return
+    this.#isTelling = true
+    const until = this.#closedUntil ?? unixSeconds(0)
+    const isTold = until * 1000 <= clocks.wall() || (await this.#closeUntil(until))
+    this.#isTelling = false
+    // Else etcd has forgotten something once more.
+    if (!isTold || until !== this.#closedUntil) return
+    this.#isUntold = false
+    if (this.#past !== undefined) onPast(this.#past)
+  }
+
+  /** What etcd says already is never made earlier. Never rejects. @returns whether etcd says it now. */
+  async #closeUntil(until: UnixSeconds): Promise<boolean> {
+    const { etcd, cluster } = this.#parts
+    const key = encoded(closedKey(cluster))
+    const answer = await etcd.ask('KV/Range', { key }, TELL_LIMIT)
+    const known = answer.kind === 'answer' ? readClosed(answer.value) : undefined
+    if (known === undefined) return false
+    if ((known.closedUntil ?? 0) >= until) return true
+    return (await etcd.ask('KV/Put', { key, value: encoded(`${until}`) }, TELL_LIMIT)).kind === 'answer'
   }
 }
 

@@ -88,9 +88,3 @@ export function certificateEnd(
     })
   })
 }
-
-/** The value of a metric in the text format of Prometheus, if it is a whole number. */
-export function metric(text: string, name: string): number | undefined {
-  const value = Number(new RegExp(`^${name} ([0-9.e+]+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
-  return Number.isSafeInteger(value) && value >= 0 ? value : undefined
-}

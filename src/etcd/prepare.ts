@@ -10,7 +10,7 @@ import type { EtcdMethod } from './messages.ts'
 import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
 import { prefixFields } from './prefix.ts'
-import { shown } from './survey.ts'
+import { shown } from './report-fields.ts'
 import type { PreparedStep } from './survey-report.ts'
 
 const LIMIT = milliseconds(5000)

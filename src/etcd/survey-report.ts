@@ -19,6 +19,9 @@ const member = record(
     /** Its id in etcd, and who it believes leads. Decimal. */
     id: name,
     leader: name,
+    /** Where it does not tell those: whether it leads, and whether another one or itself does. */
+    leads: yesNo,
+    isLed: yesNo,
     /** Of etcd. */
     version: name,
     databaseBytes: whole,
@@ -55,7 +58,7 @@ const readSurvey = record(
     ),
     /** Whether etcd holds that user to its permissions in every transaction. */
     bound: yesNo,
-    /** Whether etcd, which asks for logins, tells its members to somebody without one. */
+    /** Whether etcd, which asks for logins, tells its members to somebody without one, and without a certificate. */
     talkative: yesNo,
     /** The number of the last change, and of the oldest that etcd still has. */
     revision: whole,

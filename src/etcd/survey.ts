@@ -1,5 +1,5 @@
 /** A look at a whole cluster of etcd, and at what is in it of one cluster of ours. Changes nothing. */
-import { asAscii, decodeText } from '../bytes/text.ts'
+import { decodeText } from '../bytes/text.ts'
 import { formatHostPort } from '../packet/address.ts'
 import { decodeBase64Padded } from '../system/base64.ts'
 import { milliseconds } from '../units.ts'
@@ -7,17 +7,21 @@ import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
 import { closedKey, encoded } from './claim-txn.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
 import { readPast } from './header.ts'
-import { certificateEnd, getPlain, metric } from './look-at-member.ts'
+import { certificateEnd, getPlain } from './look-at-member.ts'
+import { memberState } from './member-state.ts'
 import { judgeRanges, parseRanges } from './permissions.ts'
 import { picked } from './picked.ts'
 import { prefixFields } from './prefix.ts'
 import { parsePresence, presencePrefix } from './presence.ts'
+import { shown, text } from './report-fields.ts'
 import type { EtcdMember } from './sessions.ts'
 import type { Failed, Survey, SurveyedMember } from './survey-report.ts'
 
 const LIMIT = milliseconds(3000)
 /** gRPC: OUT_OF_RANGE. etcd has thrown away that revision. */
 const OUT_OF_RANGE = 11
+/** gRPC: PERMISSION_DENIED. */
+const DENIED = 7
 const MOST_NODES = 500
 /** There are two or three: those before them are removed. */
 const MOST_ROSTERS = 100
@@ -37,8 +41,8 @@ export async function surveyCluster(access: EtcdAccess, cluster: string): Promis
     const auth = asStranger.kind === 'answer' ? 'off' : asStranger.kind === 'refused' ? 'on' : 'unknown'
     const peers = await lookAtPeers(etcd)
     const alarms = await lookAtAlarms(etcd)
-    const talkative = auth === 'on' && access.tls?.own === undefined ? await isTold(stranger) : undefined
-    const known = { members, auth, peers, alarms, ...(talkative !== undefined && { talkative }) } as const
+    const talkative = auth === 'on' ? { talkative: await tellsStrangers(access) } : {}
+    const known = { members, auth, peers, alarms, ...talkative } as const
     if (access.login === undefined && auth !== 'off') return { ...known, login: { none: 'yes' } }
     if (own.kind !== 'answer') return { ...known, login: { why: shown(own.why) } }
     return {
@@ -66,25 +70,16 @@ async function lookAtMember(member: EtcdMember, access: EtcdAccess): Promise<Sur
     const tookMs = Math.round(performance.now() - began)
     const status = await openEtcd({ ...access, members: [member] }, calls).ask('Maintenance/Status', {}, LIMIT)
     const metrics = await getPlain(member, '/metrics', access.tls, LIMIT)
-    const quotaBytes = 'text' in metrics ? metric(metrics.text, 'etcd_server_quota_backend_bytes') : undefined
-    const said = status.kind === 'answer' ? status.value : {}
-    const { header, version: own, dbSize, dbSizeInUse, leader } = picked(said, STATUS)
     return {
       ...{ at, tookMs, ...certificate },
       ...(version.date !== undefined && { clockAhead: version.date - here }),
-      ...(quotaBytes !== undefined && { quotaBytes }),
-      ...text('id', picked(header, ['member_id']).member_id),
-      ...text('leader', leader),
-      ...text('version', own ?? versionIn(version.text)),
-      ...number('databaseBytes', dbSize),
-      ...number('databaseInUse', dbSizeInUse),
+      ...text('version', versionIn(version.text)),
+      ...memberState(status.kind === 'answer' ? status.value : undefined, 'text' in metrics ? metrics.text : undefined),
     }
   } finally {
     calls.close()
   }
 }
-
-const STATUS = ['header', 'version', 'dbSize', 'dbSizeInUse', 'leader'] as const
 
 function versionIn(answer: string): unknown {
   try {
@@ -118,10 +113,20 @@ async function lookAtAlarms(etcd: Etcd): Promise<NonNullable<Survey['alarms']>> 
   return { list }
 }
 
-/** @returns whether etcd tells its members. */
-async function isTold(stranger: Etcd): Promise<'yes' | 'no' | undefined> {
-  const { kind } = await stranger.ask('Cluster/MemberList', {}, LIMIT)
-  return kind === 'answer' ? 'yes' : kind === 'refused' ? 'no' : undefined
+/**
+ * Whether a member tells the others to somebody without a login and without a certificate. One that asks for a
+ * certificate does not answer.
+ */
+async function tellsStrangers({ members, tls }: EtcdAccess): Promise<'yes' | 'no'> {
+  const { own: _, ...withoutOwn } = tls ?? {}
+  const calls = etcdCalls(tls === undefined ? {} : { tls: withoutOwn })
+  try {
+    const ask = (member: EtcdMember) => calls.call(member, 'Cluster/MemberList', {}, { limit: LIMIT })
+    const answers = await Promise.all(members.map(ask))
+    return answers.some(({ kind }) => kind === 'answer') ? 'yes' : 'no'
+  } finally {
+    calls.close()
+  }
 }
 
 /** No key of ours, and of nobody: a question for it changes nothing. */
@@ -132,8 +137,9 @@ async function lookAtRights(etcd: Etcd, user: string, cluster: string): Promise<
   // Who may touch more has no bounds that could be tried.
   if ('why' in permissions || permissions.beyond.length > 0) return { permissions }
   const question = { success: [{ request_range: { key: encoded(OUTSIDE) } }] }
-  const { kind } = await etcd.ask('KV/Txn', { success: [{ request_txn: question }] }, LIMIT)
-  return { permissions, ...(kind !== 'silence' && { bound: kind === 'refused' ? 'yes' : 'no' }) }
+  const answer = await etcd.ask('KV/Txn', { success: [{ request_txn: question }] }, LIMIT)
+  if (answer.kind === 'answer') return { permissions, bound: 'no' }
+  return { permissions, ...(answer.kind === 'refused' && answer.code === DENIED && { bound: 'yes' }) }
 }
 
 async function lookAtPermissions(
@@ -245,23 +251,6 @@ function listIn(value: unknown, name: string, most: number): readonly unknown[] 
   return Array.isArray(list) ? list.slice(0, most) : []
 }
 
-function text<const Name extends string>(name: Name, value: unknown): { readonly [K in Name]?: string } {
-  return (typeof value === 'string' ? { [name]: shown(value) } : {}) as { readonly [K in Name]?: string }
-}
-
-/** etcd writes 64 bits as text. */
-function number<const Name extends string>(name: Name, value: unknown): { readonly [K in Name]?: number } {
-  const read = typeof value === 'string' && /^[0-9]{1,15}$/.test(value) ? Number(value) : value
-  return (typeof read === 'number' && Number.isSafeInteger(read) && read >= 0 ? { [name]: read } : {}) as {
-    readonly [K in Name]?: number
-  }
-}
-
 function failed(answer: Exclude<EtcdAnswer, { kind: 'answer' }>): Failed {
   return { why: shown(answer.why) }
-}
-
-/** What a report may hold. */
-export function shown(value: unknown): string {
-  return asAscii(String(value)).slice(0, 290)
 }

@@ -44,6 +44,8 @@ function judge(change: Partial<ClusterFacts>, surveyed: Partial<Survey> = {}): r
 }
 const [first, ...others] = survey.members
 assert.ok(first)
+const untold = (measured: { readonly isLed?: 'yes' | 'no' }): Survey['members'] =>
+  survey.members.map(({ id: _, leader: __, ...one }) => ({ ...one, ...measured }))
 const nodes = (...list: readonly Partial<typeof node>[]) => ({
   nodes: { list: list.map((one) => ({ ...node, ...one })), now: NOW },
 })
@@ -75,6 +77,9 @@ describe('the checks of a cluster', () => {
       ['PERMISSIONS warning'],
     ],
     ['too narrow a role', {}, { permissions: { roles: ['a'], covers: 'no', beyond: [] } }, ['PERMISSIONS error']],
+    ['no leader, by what is measured', {}, { members: untold({ isLed: 'no' }) }, ['MEMBERS error']],
+    ['nothing in an etcd that tells its state to administrators only', {}, { members: untold({ isLed: 'yes' }) }, []],
+    ['nothing in an etcd that tells nothing', {}, { members: untold({}) }, []],
     ['an etcd that does not hold a user to his keys', {}, { bound: 'no' }, ['PERMISSIONS hint']],
     ['an etcd that answers strangers', {}, { talkative: 'yes' }, ['LOGIN hint']],
     ['an etcd that does neither', {}, { bound: 'yes', talkative: 'no' }, []],

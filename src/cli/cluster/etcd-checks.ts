@@ -24,6 +24,8 @@ export const etcdChecks: readonly ClusterCheck[] = [
       const silent = members.filter(({ why }) => why !== undefined)
       const answering = members.length - silent.length
       const leaders = new Set(members.flatMap(({ leader }) => (leader === undefined || leader === '0' ? [] : [leader])))
+      const isLeaderless = ({ why, leader, isLed }: (typeof members)[number]): boolean =>
+        why !== undefined || leader === '0' || (leader === undefined && isLed === 'no')
       const count = peers !== undefined && 'list' in peers ? peers.list.length : members.length
       const few = count === 2 || count === 1
       return judged(
@@ -49,7 +51,7 @@ export const etcdChecks: readonly ClusterCheck[] = [
                 ),
               ]
             : []),
-          ...(leaders.size === 0 && answering > 0
+          ...(answering > 0 && members.every(isLeaderless)
             ? [found('error', 'etcd has no leader: most of its members are gone', [])]
             : []),
           ...(few

@@ -30,12 +30,12 @@ function describe({ cluster }: InCluster, { survey, server }: ClusterFacts, styl
     '',
     style.bold('members of etcd'),
     ...inColumns(
-      members.map(({ at, why, id, leader, version, databaseBytes: bytes, quotaBytes: quota, tookMs }) =>
+      members.map(({ at, why, id, leader, leads, version, databaseBytes: bytes, quotaBytes: quota, tookMs }) =>
         why !== undefined
           ? [`  ${at}`, `does not answer: ${why}`, '', '', '']
           : [
               `  ${at}`,
-              id !== undefined && id === leader ? 'leader' : 'follower',
+              (id !== undefined && id === leader) || leads === 'yes' ? 'leader' : (id ?? leads) ? 'follower' : '',
               `etcd ${version ?? '?'}`,
               bytes === undefined ? '' : `${kibi(bytes)}${quota === undefined ? '' : ` of ${kibi(quota)}`}`,
               `${tookMs ?? '?'} ms`,

@@ -4,7 +4,8 @@
  */
 import { Socket } from 'node:net'
 import { prepareCluster } from '../../etcd/prepare.ts'
-import { shown, surveyCluster } from '../../etcd/survey.ts'
+import { shown } from '../../etcd/report-fields.ts'
+import { surveyCluster } from '../../etcd/survey.ts'
 import { ERRAND_TITLE } from '../../system/own-process.ts'
 import { beginHelper } from '../link/begin-helper.ts'
 import { openChannel } from '../link/channel.ts'

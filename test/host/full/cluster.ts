@@ -98,6 +98,20 @@ export function describeCluster(debian: DebianName): void {
       }
     })
 
+    it('lets nobody talk to etcd without a certificate, and takes no node for a member', () => {
+      /** What a port answers to somebody who shows this certificate. */
+      const answer = (port: number, shown: string): string => {
+        const client = `openssl s_client -quiet -CAfile /etc/etcd/ca.pem -connect 10.0.0.2:${port} ${shown}`
+        return first().console(`(printf 'GET /version HTTP/1.0\\r\\n\\r\\n'; sleep 1) | ${client} 2>&1`).stdout
+      }
+      const member = '-cert /etc/etcd/10.0.0.1.pem -key /etc/etcd/10.0.0.1.key'
+      const node = '-cert /etc/fwknop/etcd.pem -key /etc/fwknop/etcd.key'
+      assert.match(answer(2379, node), /^HTTP\/1/m)
+      assert.doesNotMatch(answer(2379, ''), /^HTTP\/1/m)
+      assert.match(answer(2380, member), /^HTTP\/1/m)
+      assert.doesNotMatch(answer(2380, node), /^HTTP\/1/m)
+    })
+
     it('refuses a copy of a packet at another node', async () => {
       const [text, copyAt] = [packet(first()), PLACES[1] as Place]
       // What the client opened to copy files.
