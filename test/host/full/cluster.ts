@@ -85,6 +85,12 @@ export function describeCluster(debian: DebianName): void {
     })
 
     it('says that all is well', async () => {
+      // A node writes of itself every 20 s.
+      const known = (lab: HostLab): boolean => {
+        const { stdout } = lab.console('ghostport cluster status')
+        return PLACES.every(({ name }) => new RegExp(`^ +${name} +ghostport `, 'm').test(stdout))
+      }
+      for (const lab of labs) await eventually(lab, 'ghostport cluster status', () => known(lab))
       for (const lab of labs) {
         const said = await walk('6. Look, on each server', lab)
         for (const { name } of PLACES) assert.match(said, new RegExp(`^ +${name} +ghostport .* wrote`, 'm'))
