@@ -14,7 +14,6 @@ import type { ConfigSource } from '../../config/load.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import type { Failure } from '../../result.ts'
 import { EXECUTOR_TITLE, forbidInspector, setProcessTitle, shutInspector } from '../../system/own-process.ts'
-import { withoutPreference } from '../../system/priority.ts'
 import { closeMemory, currentSituation, parsePrivileges } from '../../system/privilege.ts'
 import { sinceBoot } from '../../system/since-boot.ts'
 import { openChannel } from '../link/channel.ts'
@@ -43,8 +42,6 @@ async function main(): Promise<void> {
   // When to end is the warden's decision.
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
   process.umask(0o022)
-  // What runs here must not compete with the receiver. The warden has seen to that, if it could.
-  withoutPreference(process.pid)
   const source = JSON.parse(process.argv[process.argv.indexOf('--source') + 1] ?? '') as ConfigSource
   const send = (message: FromExecutor): void => channel.send(message)
   const { setpriv, maySetUser } = currentSituation()

@@ -1,9 +1,8 @@
 /** Starts the process that delivers webhooks, and starts it again when it dies. */
-import { spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
 import { currentSituation, receiverCommand } from '../../system/privilege.ts'
+import { spawnApart } from '../../system/spawn-apart.ts'
 import { milliseconds } from '../../units.ts'
 import { type Channel, openChannel } from '../link/channel.ts'
 import {
@@ -111,10 +110,9 @@ interface StartedSender {
 }
 
 function spawnSender(): StartedSender {
-  keepToOurselves()
   const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
   const { file, args, options } = receiverCommand(program, senderAccount(), currentSituation())
-  const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'ignore', 'pipe'], detached: true })
+  const child = spawnApart(file, args, { ...options, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   return { child, channel: child.stdio[SENDER_CHANNEL] as unknown as Duplex }
 }
 

@@ -8,16 +8,15 @@
  *
  * Where systemd starts the server's helpers, it also starts getent, in a unit of its own.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { connect } from 'node:net'
 import type { NameQuestion } from '../../../access/openings.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
 import type { Notice } from '../../../config/reading/notice.ts'
 import { familyOf, parseAddress } from '../../../packet/address.ts'
 import { systemReason } from '../../../system/errno.ts'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { withoutPreference } from '../../../system/priority.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import { milliseconds } from '../../../units.ts'
 import type { HelperName } from '../../link/receiver-start.ts'
 import { HELPER_SOCKET_CURE } from '../receiver-process/helpers.ts'
@@ -159,14 +158,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
     }
     let child: ChildProcess
     try {
-      keepToOurselves()
-      // A session of its own, so that it has no terminal of ours.
-      child = spawn(command.file, [...command.args], {
-        ...command.options,
-        stdio: ['ignore', 'pipe', 'ignore'],
-        detached: true,
-      })
-      withoutPreference(child.pid)
+      child = spawnApart(command.file, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'ignore'] })
     } catch (error) {
       resolve({ why: notStarted(error as Error) })
       return

@@ -1,10 +1,8 @@
 /** Starts a cluster process: with which program, user and descriptors. */
-import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { preferAsWarden } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import { CLUSTER_CHANNEL } from '../../link/cluster-protocol.ts'
 import { connectProcess, failedStart } from '../receiver-process/connected-process.ts'
 import { HELPER_SOCKET_CURE } from '../receiver-process/helpers.ts'
@@ -29,10 +27,8 @@ export function clusterBySocket(helpers: string): SpawnedCluster {
 }
 
 export function spawnCluster(account: Account): SpawnedCluster {
-  keepToOurselves()
   const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
   const { file, args, options } = receiverCommand(program, account, currentSituation())
-  const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], detached: true })
-  preferAsWarden(child.pid)
+  const child = spawnApart(file, args, { ...options, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], isPreferred: true })
   return { child, channel: child.stdio[CLUSTER_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

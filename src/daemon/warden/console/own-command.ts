@@ -3,12 +3,11 @@
  * this process but the two pipes of its output. It reads and changes the files by the same code as for an
  * administrator, under the same lock, and it writes to the audit log.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { jsonLine } from '../../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { withoutPreference } from '../../../system/priority.ts'
 import { PROGRAM_ENVIRONMENT } from '../../../system/program-environment.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import { milliseconds } from '../../../units.ts'
 import type { ConsoleActor } from '../../link/console-protocol.ts'
 
@@ -47,14 +46,11 @@ export class OwnCommands {
 
   #output(words: readonly string[], by?: ConsoleActor): Promise<Output> {
     const { options, file } = this.#program
-    keepToOurselves()
-    const child = spawn(process.execPath, [...options, file, ...words], {
+    const child = spawnApart(process.execPath, [...options, file, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
       cwd: '/',
       env: { ...PROGRAM_ENVIRONMENT, ...(by !== undefined && { GHOSTPORT_AUDIT_ACTOR: jsonLine(by) }) },
     })
-    withoutPreference(child.pid)
     this.#running.add(child)
     const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
     const [stdout, stderr] = [collected(child, 'stdout'), collected(child, 'stderr')]

@@ -1,10 +1,9 @@
 /** Starts an executor: with which program and descriptors. It keeps all privilege of the service. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ConfigSource } from '../../../config/load.ts'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { withoutPreference } from '../../../system/priority.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import { EXECUTOR_CHANNEL } from '../../link/executor-protocol.ts'
 import { inheritedOptions } from '../receiver-process/spawn.ts'
 
@@ -24,17 +23,13 @@ export interface SpawnedExecutor {
 
 /** @param helpers the socket by which systemd starts helpers. */
 export function spawnExecutor(source: ConfigSource, helpers?: string): SpawnedExecutor {
-  keepToOurselves()
   const words = [...inheritedOptions(), ...NODE_OPTIONS, PROGRAM, '--source', JSON.stringify(source)]
   if (helpers !== undefined) words.push('--helpers', helpers)
   const { TZ: zone } = process.env
-  // A session of its own, so that it has no terminal of ours.
-  const child = spawn(process.execPath, words, {
+  const child = spawnApart(process.execPath, words, {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...(zone !== undefined && { TZ: zone }) },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    detached: true,
   })
-  withoutPreference(child.pid)
   return { child, channel: child.stdio[EXECUTOR_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

@@ -1,10 +1,8 @@
 /** Starts a GnuPG process: with which program, user and descriptors. */
-import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { withoutPreference } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import { GNUPG_CHANNEL } from '../../link/gnupg-protocol.ts'
 import { connectProcess, failedStart } from '../receiver-process/connected-process.ts'
 import { HELPER_SOCKET_CURE } from '../receiver-process/helpers.ts'
@@ -30,12 +28,10 @@ export function gnupgBySocket(helpers: string, requests: number): SpawnedGnupg {
 
 /** @param requests the end of the sockets to the receiver. */
 export function spawnGnupg(account: Account, requests: number): SpawnedGnupg {
-  keepToOurselves()
   const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
   const { file, args, options } = receiverCommand(program, account, currentSituation())
   const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe', requests] as const
-  // A session of its own: it has no terminal of ours, and all that it starts ends with its group.
-  const child = spawn(file, [...args], { ...options, stdio: [...stdio], detached: true })
-  withoutPreference(child.pid)
+  // All that it starts ends with its group.
+  const child = spawnApart(file, args, { ...options, stdio: [...stdio] })
   return { child, channel: child.stdio[GNUPG_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
 }

@@ -1,12 +1,11 @@
 /** Starts a receiver: with which program, user and descriptors. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { mayMakeCode } from '../../../system/executable-memory.ts'
-import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
-import { preferAsWarden } from '../../../system/priority.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { forbidIoUring } from '../../../system/seccomp.ts'
+import { spawnApart } from '../../../system/spawn-apart.ts'
 import type { CaptureOrder } from '../../link/protocol.ts'
 import { CHANNEL_DESCRIPTOR, captureDescriptor, OWN_SOCKETS_OPTION } from '../../link/receiver-start.ts'
 
@@ -72,11 +71,8 @@ export function receiverStarter(account: Account): ReceiverStarter {
   return {
     separateUser: commandFor([]).separateUser,
     start(fds, orders) {
-      keepToOurselves()
       const { file, args, options } = commandFor(orders)
-      // A session of its own, so that it has no terminal of ours.
-      const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
-      preferAsWarden(child.pid)
+      const child = spawnApart(file, args, { ...options, stdio: descriptors(fds), isPreferred: true })
       const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
       return { child, channel, errors: child.stdio[2] as Readable }
     },
