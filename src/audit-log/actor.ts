@@ -1,6 +1,7 @@
 /** Who runs this command, for the audit log: the kernel's word about the user, and what the session says of itself. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { parseAddress } from '../packet/address.ts'
+import { readProcessStat } from '../system/process-stat.ts'
 import { type AuditActor, parseConsoleActor } from './entry.ts'
 
 /** `(uid_t) -1`: no login. */
@@ -61,10 +62,9 @@ function sessionAddress(): string | undefined {
       .find((one) => one.startsWith('SSH_CONNECTION='))
     const address = parseAddress(variable?.slice('SSH_CONNECTION='.length).split(' ')[0] ?? '')
     if (address.ok) return address.value
-    // After the name, which may have any character: state, and the parent.
-    const parent = /^[A-Za-z] (\d+) /.exec(readOrNothing(`/proc/${pid}/stat`).replace(/^.*\) /s, ''))?.[1]
-    if (parent === undefined) return undefined
-    pid = Number(parent)
+    const stat = readProcessStat(pid)
+    if (stat === undefined) return undefined
+    pid = stat.parent
   }
   return undefined
 }

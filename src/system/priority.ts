@@ -3,8 +3,9 @@
  * the receiver and the cluster process. With a small share of a busy processor, knocks are late. Without the privilege
  * nothing changes: a process has the share that it was started with.
  */
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
+import { readProcessStat } from './process-stat.ts'
 
 /** `Nice=` of packaging/ghostport.service says the same. */
 const NICENESS = -10
@@ -32,7 +33,7 @@ export function preferAsWarden(pid: number | undefined): void {
   const niceness = getPriority()
   if (pid === undefined || niceness >= 0) return
   try {
-    if (isOwnProc() && sessionOf(pid) === pid) writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`)
+    if (isOwnProc() && readProcessStat(pid)?.session === pid) writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`)
   } catch {
     // No privilege, or a kernel without such groups.
   }
@@ -59,10 +60,4 @@ function ownThreads(): readonly number[] {
 /** In a namespace of processes with the /proc of another, each number there is that of somebody else. */
 function isOwnProc(): boolean {
   return readlinkSync('/proc/self') === String(process.pid)
-}
-
-/** The fourth field after the name, which is in brackets and may have any character: proc_pid_stat(5). */
-function sessionOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[3])
 }
