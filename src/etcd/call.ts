@@ -2,6 +2,7 @@
 import { createSecureContext } from 'node:tls'
 import type { Milliseconds } from '../units.ts'
 import { beginRequest, exchange, type GrpcRequest, NOT_OF_ETCD } from './grpc.ts'
+import { GRPC_STATUS } from './grpc-status.ts'
 import { decodeMessage, encodeMessage, type Fields } from './message-type.ts'
 import { type EtcdMethod, METHODS } from './messages.ts'
 import { type EtcdMember, type Session, Sessions } from './sessions.ts'
@@ -125,5 +126,8 @@ export function tlsOptions({ authorities, own }: EtcdTls) {
   }
 }
 
-/** gRPC: DEADLINE_EXCEEDED, UNKNOWN, ABORTED, INTERNAL, UNAVAILABLE. What was asked may have been done all the same. */
-const UNCERTAIN: ReadonlySet<number> = new Set([1, 2, 4, 10, 13, 14, 15])
+/** What was asked may have been done all the same. */
+const UNCERTAIN: ReadonlySet<number> = new Set([
+  ...[GRPC_STATUS.cancelled, GRPC_STATUS.unknown, GRPC_STATUS.deadlineExceeded, GRPC_STATUS.aborted],
+  ...[GRPC_STATUS.internal, GRPC_STATUS.unavailable, GRPC_STATUS.dataLoss],
+])

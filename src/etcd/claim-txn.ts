@@ -126,8 +126,12 @@ export function readClosed(value: unknown): Pick<ClaimAnswer, 'closedUntil'> | u
 
 function closedUntilIn({ kvs }: NonNullable<ReturnType<typeof ranged>>): number | undefined {
   const until = kvs?.[0]?.value
-  // A value that is no time closes as well: somebody meant something by it.
-  return until === undefined ? undefined : /^[0-9]{1,12}$/.test(until) ? Number(until) : FOR_EVER
+  return until === undefined ? undefined : parseClosedUntil(until)
+}
+
+/** The value of {@link closedKey}. One that is no time closes for ever: somebody meant something by it. */
+export function parseClosedUntil(value: string): number {
+  return /^[0-9]{1,12}$/.test(value) ? Number(value) : FOR_EVER
 }
 
 const FOR_EVER = 999_999_999_999

@@ -20,6 +20,7 @@ import {
 } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
 import { Groups } from './groups.ts'
+import { GRPC_STATUS } from './grpc-status.ts'
 import { type EtcdPast, goesOn, readPast } from './header.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 
@@ -28,14 +29,10 @@ export type Claimed = 'first' | { readonly usedAt: NodeName | 'unknown' } | { re
 
 /** Claims that wait for a group. */
 const MOST_WAITING = 20_000
-/** gRPC: PERMISSION_DENIED. etcd may let this node read, and not write. */
-const DENIED = 7
-/** How long a look tells that a claim was denied. */
+/** How long a look tells that a claim was denied: etcd may let this node read, and not write. */
 const DENIAL_TOLD = milliseconds(60_000)
 /** For the end of a time in which no packet counts as new, each time that it is told. */
 const TELL_LIMIT = milliseconds(10_000)
-/** gRPC: NOT_FOUND. For a claim: its lease has ended. */
-const NOT_FOUND = 5
 
 export interface ClaimsParts extends ClaimSpace {
   readonly etcd: Pick<Etcd, 'ask' | 'preferLeader'>
@@ -97,8 +94,8 @@ export class Claims {
     const began = clocks.monotonic()
     const answer = await etcd.ask('KV/Range', { key: encoded(closedKey(cluster)) }, limit)
     if (answer.kind !== 'answer') return { why: answer.why }
-    if (this.#isUntold) void this.#tellClosed()
     const took = milliseconds(clocks.monotonic() - began)
+    if (this.#isUntold) void this.#tellClosed()
     const judged = this.#judgePast(before, answer.value)
     if (judged !== undefined) return { why: judged }
     const read = readClosed(answer.value)
@@ -139,7 +136,7 @@ export class Claims {
       const began = clocks.monotonic()
       const answer = await etcd.ask('KV/Txn', claimTxn(this.#parts, group, lease.value.id), left())
       // The lease has ended before its time. Nothing was claimed by this request.
-      if (answer.kind === 'refused' && answer.code === NOT_FOUND && attempt === 0) continue
+      if (answer.kind === 'refused' && answer.code === GRPC_STATUS.notFound && attempt === 0) continue
       this.#learnOf(answer, began)
       if (answer.kind !== 'answer') return all(answer.why)
       const wentBack = this.#judgePast(before, answer.value)
@@ -186,7 +183,7 @@ export class Claims {
     if (answer.kind === 'answer') {
       this.#tookAt = Math.max(this.#tookAt, began)
       this.#denied = undefined
-    } else if (answer.kind === 'refused' && answer.code === DENIED && began >= this.#tookAt)
+    } else if (answer.kind === 'refused' && answer.code === GRPC_STATUS.permissionDenied && began >= this.#tookAt)
       this.#denied = { why: answer.why, at: began }
   }
 

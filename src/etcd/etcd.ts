@@ -5,6 +5,7 @@
 import { mapped, printableAscii, record, text } from '../json-reader.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, type EtcdCalls, etcdCalls } from './call.ts'
+import { GRPC_STATUS } from './grpc-status.ts'
 import type { Fields } from './message-type.ts'
 import type { EtcdMethod } from './messages.ts'
 import type { EtcdMember } from './sessions.ts'
@@ -20,8 +21,8 @@ const SECOND_EVERY = milliseconds(400)
 /** All members failed: before they are asked once more. */
 const NEXT_ROUND_AFTER = milliseconds(100)
 const SHORTEST_TRY = milliseconds(50)
-/** gRPC: UNAUTHENTICATED, and INVALID_ARGUMENT as etcd 3.4 says it of a token. */
-const TOKEN_CODES: ReadonlySet<number> = new Set([3, 16])
+/** Of a token that is not good any more. etcd 3.4 says the second. */
+const TOKEN_CODES: ReadonlySet<number> = new Set([GRPC_STATUS.unauthenticated, GRPC_STATUS.invalidArgument])
 /** A token becomes a field of a request’s head. */
 const readToken = record({ token: printableAscii({ max: 4096 }) }, {})
 /** How long a member may take to say who leads. */

@@ -7,11 +7,10 @@ import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import { encoded, isAbsent, type LeaseId } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
 import { Groups } from './groups.ts'
+import { GRPC_STATUS } from './grpc-status.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 import type { Fields } from './message-type.ts'
 
-/** gRPC: NOT_FOUND. The lease has ended before its time. */
-const NOT_FOUND = 5
 const SHORTEST_LEASE = 60
 /** Of one transaction: etcd takes 128 operations and 1.5 MB, by its defaults. The bytes are those of base64. */
 const [MOST_PUTS, MOST_BYTES] = [100, 512 * 1024] as const
@@ -96,7 +95,9 @@ export class RecordWrites {
           ? await this.#etcd.ask('KV/Put', only, left())
           : await this.#etcd.ask('KV/Txn', { success: puts.map((put) => ({ request_put: put })) }, left())
       if (answer.kind === 'answer') return undefined
-      if (answer.kind === 'refused' && answer.code === NOT_FOUND && leases.size > 0 && attempt === 0) continue
+      // A lease has ended before its time.
+      const isLeaseGone = answer.kind === 'refused' && answer.code === GRPC_STATUS.notFound && leases.size > 0
+      if (isLeaseGone && attempt === 0) continue
       return answer.why
     }
   }

@@ -4,8 +4,9 @@ import { formatHostPort } from '../packet/address.ts'
 import { decodeBase64Padded } from '../system/base64.ts'
 import { milliseconds } from '../units.ts'
 import { type EtcdAccess, type EtcdAnswer, etcdCalls } from './call.ts'
-import { closedKey, encoded } from './claim-txn.ts'
+import { closedKey, encoded, parseClosedUntil } from './claim-txn.ts'
 import { type Etcd, openEtcd } from './etcd.ts'
+import { GRPC_STATUS } from './grpc-status.ts'
 import { readPast } from './header.ts'
 import { certificateEnd, getPlain } from './look-at-member.ts'
 import { memberState } from './member-state.ts'
@@ -18,10 +19,6 @@ import type { EtcdMember } from './sessions.ts'
 import type { Failed, Survey, SurveyedMember } from './survey-report.ts'
 
 const LIMIT = milliseconds(3000)
-/** gRPC: OUT_OF_RANGE. etcd has thrown away that revision. */
-const OUT_OF_RANGE = 11
-/** gRPC: PERMISSION_DENIED. */
-const DENIED = 7
 const MOST_NODES = 500
 /** There are two or three: those before them are removed. */
 const MOST_ROSTERS = 100
@@ -139,7 +136,10 @@ async function lookAtRights(etcd: Etcd, user: string, cluster: string): Promise<
   const question = { success: [{ request_range: { key: encoded(OUTSIDE) } }] }
   const answer = await etcd.ask('KV/Txn', { success: [{ request_txn: question }] }, LIMIT)
   if (answer.kind === 'answer') return { permissions, bound: 'no' }
-  return { permissions, ...(answer.kind === 'refused' && answer.code === DENIED && { bound: 'yes' }) }
+  return {
+    permissions,
+    ...(answer.kind === 'refused' && answer.code === GRPC_STATUS.permissionDenied && { bound: 'yes' }),
+  }
 }
 
 async function lookAtPermissions(
@@ -190,7 +190,7 @@ async function lookAtKeys(
     ...(revision !== undefined && { revision }),
     ...(oldestRevision !== undefined && { oldestRevision }),
     ...(used.kind === 'answer' && { used: Number(picked(used.value, ['count']).count ?? 0) || 0 }),
-    ...(closed !== undefined && { closedUntil: /^[0-9]{1,12}$/.test(closed) ? Number(closed) : 999_999_999_999 }),
+    ...(closed !== undefined && { closedUntil: parseClosedUntil(closed) }),
     nodes:
       nodes.kind === 'answer'
         ? { list: presences(nodes.value, cluster), now: Math.floor(Date.now() / 1000) }
@@ -229,7 +229,8 @@ async function oldestKept(etcd: Etcd, cluster: string, revision: number): Promis
     const asked = { key: encoded(closedKey(cluster)), revision: `${middle}`, keys_only: true, limit: '1' }
     const answer = await etcd.ask('KV/Range', asked, LIMIT)
     if (answer.kind === 'answer') kept = middle
-    else if (answer.kind === 'refused' && answer.code === OUT_OF_RANGE) gone = middle
+    // etcd has thrown away that revision.
+    else if (answer.kind === 'refused' && answer.code === GRPC_STATUS.outOfRange) gone = middle
     else return undefined
   }
   return kept

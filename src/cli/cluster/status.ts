@@ -1,5 +1,6 @@
 /** `ghostport cluster status`: members, nodes, and what the server of this host says. */
 import { showUntil } from '../../access/age.ts'
+import type { SurveyedMember } from '../../etcd/survey-report.ts'
 import type { Outcome } from '../command.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -29,19 +30,7 @@ function describe({ cluster }: InCluster, { survey, server }: ClusterFacts, styl
     describeServer(server, style),
     '',
     style.bold('members of etcd'),
-    ...inColumns(
-      members.map(({ at, why, id, leader, leads, version, databaseBytes: bytes, quotaBytes: quota, tookMs }) =>
-        why !== undefined
-          ? [`  ${at}`, `does not answer: ${why}`, '', '', '']
-          : [
-              `  ${at}`,
-              (id !== undefined && id === leader) || leads === 'yes' ? 'leader' : (id ?? leads) ? 'follower' : '',
-              `etcd ${version ?? '?'}`,
-              bytes === undefined ? '' : `${kibi(bytes)}${quota === undefined ? '' : ` of ${kibi(quota)}`}`,
-              `${tookMs ?? '?'} ms`,
-            ],
-      ),
-    ).map((text) => text.trimEnd()),
+    ...inColumns(members.map(describeMember)).map((text) => text.trimEnd()),
     ...(alarms !== undefined && 'list' in alarms
       ? alarms.list.map(({ id, kind }) => line`  ${style.bad(`alarm ${kind}`)} of member ${id}`)
       : []),
@@ -74,6 +63,19 @@ function describeServer(server: ClusterFacts['server'], style: Style): Line {
   const counts = `${first} packets first here, ${usedElsewhere} used elsewhere, ${unknown} unknown`
   if (!usable) return line`${style.bad('not usable')} since ${since}: ${why ?? ''}; ${counts}`
   return line`${style.good('usable')} since ${since}, answered in ${answeredInMs ?? '?'} ms; ${counts}`
+}
+
+function describeMember(member: SurveyedMember): readonly string[] {
+  const { at, why, version, databaseBytes: bytes, quotaBytes: quota, tookMs } = member
+  if (why !== undefined) return [`  ${at}`, `does not answer: ${why}`, '', '', '']
+  const size = bytes === undefined ? '' : `${kibi(bytes)}${quota === undefined ? '' : ` of ${kibi(quota)}`}`
+  return [`  ${at}`, placeOf(member), `etcd ${version ?? '?'}`, size, `${tookMs ?? '?'} ms`]
+}
+
+/** Empty where it is not told. */
+function placeOf({ id, leader, leads }: SurveyedMember): 'leader' | 'follower' | '' {
+  if (id === undefined && leads === undefined) return ''
+  return leads === 'yes' || (id !== undefined && id === leader) ? 'leader' : 'follower'
 }
 
 function kibi(bytes: number): string {
