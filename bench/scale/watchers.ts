@@ -43,7 +43,9 @@ for (let i = 0; i < count; i++) {
       }
     },
   }
-  const watch = new PrefixWatch({ etcd: clientFrom(i % members.length), prefix: PREFIX, sections: [''], events })
+  const sections = [{ name: '', most: 50_000 }]
+  const etcd = clientFrom(i % members.length)
+  const watch = new PrefixWatch({ etcd, prefix: PREFIX, sections, landmarks: 'users/roster/', events })
   void watch.run(new AbortController().signal)
 }
 for (let i = 0; following < count && i < 600; i++) await delay(50)

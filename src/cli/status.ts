@@ -179,10 +179,11 @@ function describeRelay({ relay }: Status): readonly Line[] {
 /** What nodes tell each other, sealed. */
 function describeRecords(records: NonNullable<Status['cluster']>['records'], style: Style): readonly Line[] {
   if (records === undefined) return []
-  const { following, since, why = '', unreadable } = records
+  const { following, since, why = '', unreadable, short = [] } = records
   const state = following ? style.good(`followed since ${since}`) : style.bad(`not followed since ${since}: ${why}`)
   const strange = unreadable === 0 ? '' : style.bad(`, ${unreadable} could not be opened`)
-  return [line`  records: ${count(records.records, 'record')}, ${state}${strange}`]
+  const some = short.length === 0 ? '' : style.bad(`, too many to list: ${short.join(', ')}`)
+  return [line`  records: ${count(records.records, 'record')}, ${state}${strange}${some}`]
 }
 
 /** @param cluster a server from before an update sends none. */

@@ -8,7 +8,7 @@ import { decodeBase64Padded } from '../system/base64.ts'
 import type { Brand } from '../units.ts'
 
 /**
- * What a record is about, in the order in which records are listed: who knows that a grant was revoked never opens it.
+ * What a record is about.
  *
  * - `revocation`: a grant ends before its time.
  * - `users`: a change of users, keys or policy.

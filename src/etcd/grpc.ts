@@ -14,6 +14,8 @@ import type { Session } from './sessions.ts'
 const PREFIX = 5
 const ENDED = 'the connection ended without an answer'
 export const NOT_OF_ETCD = 'an answer that is none of etcd'
+/** How the reason begins where a message is longer than it may be. */
+export const TOO_LONG = 'an answer of more than '
 
 export interface GrpcRequest {
   /** Such as `/etcdserverpb.KV/Txn`. */
@@ -159,7 +161,7 @@ class Messages {
     while (bytes.length - from >= PREFIX) {
       const length = bytes.readUInt32BE(from + 1)
       if (bytes[from] !== 0) return 'an answer that is compressed'
-      if (length > this.#longest) return `an answer of more than ${this.#longest} bytes`
+      if (length > this.#longest) return `${TOO_LONG}${this.#longest} bytes`
       if (bytes.length - from < PREFIX + length) break
       whole.push(bytes.subarray(from + PREFIX, from + PREFIX + length))
       from += PREFIX + length

@@ -62,6 +62,7 @@ const watch = {
         range_end: [2, 'bytes'],
         start_revision: [3, 'int64'],
         progress_notify: [4, 'bool'],
+        fragment: [8, 'bool'],
       }),
     ],
   }),

@@ -1,7 +1,7 @@
 /**
  * Follows all keys below a prefix: lists them, then watches from the revision of the list, at one member after the
- * other. Nothing is missed: each watch begins where the one before ended. Only where etcd does not know that revision
- * any more (compaction), or has forgotten something (a restored backup), all is listed again.
+ * other. Nothing is missed: each watch begins where the one before ended. All is listed again only where etcd does not
+ * know that revision any more (compaction), has forgotten something (a restored backup), or tells too much at once.
  */
 import { decodeText } from '../bytes/text.ts'
 import { either, list, literal, mapped, type Reader, record, text } from '../json-reader.ts'
@@ -9,6 +9,7 @@ import { decodeBase64Padded } from '../system/base64.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { encoded } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
+import { TOO_LONG } from './grpc.ts'
 import { type EtcdPast, goesOn, number64, readPast } from './header.ts'
 import { prefixFields } from './prefix.ts'
 
@@ -24,26 +25,37 @@ export interface WatchEvents {
   /** A list begins: keys that it does not have are not there any more. */
   onListing(): void
   onChanges(changes: readonly KeyChange[]): void
-  /** The list has ended. */
-  onListed(): void
-  /** Each change is told as it happens. */
+  /** The list has ended. @param short sections of which only the first keys were told. */
+  onListed(short: readonly string[]): void
+  /** Each change is told as it happens. Of those before, the newest of the landmarks was told. */
   onFollowing(): void
   /** Changes are not told for some time. */
   onCut(why: string): void
 }
 
+/** Keys that go on alike after the prefix. */
+export interface WatchSection {
+  readonly name: string
+  /** More keys of it are not listed. */
+  readonly most: number
+  /** Without all of its keys there is no list. Else the first ones are told. */
+  readonly isWhole?: true
+  /** Where this section is short, nothing of this one is told: its keys mean nothing alone. */
+  readonly unlessShort?: string
+}
+
 export interface WatchParts {
   readonly etcd: Etcd
   readonly prefix: string
-  /** What the keys go on with, in the order in which they are listed. */
-  readonly sections: readonly string[]
+  /** In the order in which they are listed. */
+  readonly sections: readonly WatchSection[]
+  /** What a few keys go on with. A watch that begins late follows once it has told the newest of them. */
+  readonly landmarks: string
   readonly events: WatchEvents
 }
 
 /** Keys of one answer. The longest value has 11 KB as base64. */
 const PAGE = 200
-/** A list that is longer is not taken. */
-const MOST_KEYS = 50_000
 const LIST_LIMIT = milliseconds(5000)
 /** Until a member says that the watch has begun. */
 const BEGIN_LIMIT = milliseconds(5000)
@@ -83,6 +95,10 @@ export class PrefixWatch {
   readonly #parts: WatchParts
   /** Of the last change that was told. Absent: all must be listed. */
   #past: EtcdPast | undefined
+  /** etcd has begun the watch. */
+  #begun = false
+  /** The revision of the newest landmark when it began. Absent: not known yet. */
+  #landmark: bigint | undefined
   #following = false
   #fruitless = 0
 
@@ -109,10 +125,15 @@ export class PrefixWatch {
     const { etcd, prefix, sections, events } = this.#parts
     events.onListing()
     let past: EtcdPast | undefined
-    let count = 0
-    for (const section of sections) {
-      const whole = prefixFields(`${prefix}${section}`)
+    const short: string[] = []
+    for (const { name, most, isWhole, unlessShort } of sections) {
+      if (unlessShort !== undefined && short.includes(unlessShort)) {
+        short.push(name)
+        continue
+      }
+      const whole = prefixFields(`${prefix}${name}`)
       let from = whole.key
+      let count = 0
       for (let isMore = true; isMore; ) {
         const revision = past === undefined ? {} : { revision: `${past.revision}` }
         const body = { ...whole, key: from, limit: `${PAGE}`, ...revision }
@@ -123,23 +144,29 @@ export class PrefixWatch {
         if (page === undefined || header === undefined) return 'a list that is not etcd’s'
         past ??= header
         const kvs = page.kvs ?? []
-        count += kvs.length
-        if (count > MOST_KEYS) return `more than ${MOST_KEYS} records`
-        this.#tell(kvs.map(({ key, value = '' }) => ({ key, value })))
         const last = kvs.at(-1)
         isMore = page.more === true && last !== undefined
+        count += kvs.length
+        if (count > most || (count === most && isMore)) {
+          if (isWhole) return `more than ${most} records ${name}`
+          short.push(name)
+          isMore = false
+        }
+        this.#tell(kvs.map(({ key, value = '' }) => ({ key, value })))
         // The next key.
         if (last !== undefined) from = encoded(`${last.key}\0`)
       }
     }
     this.#past = past
-    events.onListed()
+    events.onListed(short)
     return undefined
   }
 
   async #follow(signal: AbortSignal): Promise<string> {
     const { etcd, prefix } = this.#parts
     const since = this.#past
+    this.#begun = false
+    this.#landmark = undefined
     this.#following = false
     if (since === undefined) return COMPACTED
     const own = new AbortController()
@@ -152,18 +179,20 @@ export class PrefixWatch {
       wrong ??= why
       if (wrong !== undefined) own.abort()
     }
-    const onValue = (value: unknown): void => endFor(wrong ?? this.#take(value, since))
+    const onValue = (value: unknown): void => {
+      const hadBegun = this.#begun
+      endFor(wrong ?? this.#take(value, since))
+      if (this.#begun && !hadBegun && wrong === undefined) void this.#findLandmark(own.signal).then(endFor)
+    }
     // Such as one behind a proxy that holds answers back until they are complete.
     const timer = setTimeout(() => {
-      if (!this.#following) endFor(`no watch begins within ${BEGIN_LIMIT} ms`)
+      if (!this.#begun) endFor(`no watch begins within ${BEGIN_LIMIT} ms`)
     }, BEGIN_LIMIT)
     const why = await etcd.follow(
       'Watch/Watch',
       {
-        create_request: {
-          ...prefixFields(prefix),
-          start_revision: `${since.revision + 1n}`,
-        },
+        // In messages of some MiB, where much has happened meanwhile.
+        create_request: { ...prefixFields(prefix), start_revision: `${since.revision + 1n}`, fragment: true },
       },
       {
         ...{ onValue, signal: own.signal, pulse: { key: encoded(prefix) } },
@@ -178,12 +207,39 @@ export class PrefixWatch {
     )
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
-    return wrong ?? why
+    // The same changes would come again.
+    return wrong ?? (why.startsWith(TOO_LONG) ? this.#listAgain(why) : why)
+  }
+
+  /**
+   * Much may have happened before a watch begins, and comes after its beginning.
+   * @returns why the watch must end.
+   */
+  async #findLandmark(signal: AbortSignal): Promise<string | undefined> {
+    const { etcd, prefix, landmarks } = this.#parts
+    const body = { ...prefixFields(`${prefix}${landmarks}`), keys_only: true, limit: `${PAGE}` }
+    const answer = await etcd.ask('KV/Range', body, LIST_LIMIT)
+    if (signal.aborted) return undefined
+    if (answer.kind !== 'answer') return answer.why
+    const page = readPage(answer.value)
+    if (page === undefined) return 'a list that is not etcd’s'
+    this.#landmark = (page.kvs ?? []).reduce(
+      (most, { mod_revision = 0n }) => (mod_revision > most ? mod_revision : most),
+      0n,
+    )
+    this.#followsIfTold()
+    return undefined
+  }
+
+  #followsIfTold(): void {
+    const told = this.#past?.revision
+    if (this.#following || this.#landmark === undefined || told === undefined || told < this.#landmark) return
+    this.#following = true
+    this.#parts.events.onFollowing()
   }
 
   /** @param since of the last change before this watch. @returns why the watch must end. */
   #take(value: unknown, since: EtcdPast): string | undefined {
-    const { events } = this.#parts
     const now = readPast(value)
     const result = readWatched(value)
     if ((result?.compact_revision ?? 0n) > 0n) return this.#listAgain(COMPACTED)
@@ -191,15 +247,13 @@ export class PrefixWatch {
     if (result === undefined || now === undefined) return 'a change that is not etcd’s'
     const isBack = now.cluster !== since.cluster || (result.created === true && now.revision < since.revision)
     if (isBack) return this.#listAgain(FORGOTTEN)
-    // etcd says it once.
-    if (result.created === true && !this.#following) {
-      this.#following = true
-      events.onFollowing()
-    }
+    if (result.created === true) this.#begun = true
     const changed = result.events ?? []
     this.#tell(changed.map(({ type, kv: { key, value = '' } }) => (type === 'DELETE' ? { key } : { key, value })))
     const last = changed.at(-1)?.kv.mod_revision
-    if (last !== undefined) this.#past = { ...since, revision: last }
+    // More changes of the last revision may be in the next fragment.
+    if (last !== undefined) this.#past = { ...since, revision: result.fragment === true ? last - 1n : last }
+    this.#followsIfTold()
     return undefined
   }
 

@@ -45,7 +45,7 @@ describe('etcd over TLS, with users', () => {
       ['user', 'add', 'root:for tests'],
       ['user', 'grant-role', 'root', 'root'],
       ['role', 'add', 'front'],
-      ['role', 'grant-permission', 'front', '--prefix=true', 'readwrite', 'ghostport/front/'],
+      ['role', 'grant-permission', 'front', '--prefix=true', 'readwrite', 'ghostport/front'],
       ['user', 'add', 'spa:a password'],
       ['user', 'grant-role', 'spa', 'front'],
       ['auth', 'enable'],
@@ -185,6 +185,49 @@ describe('etcd over TLS, with users', () => {
     await remove('a/5')
   })
 
+  it('takes what has happened in a long pause, and follows only then', async (t) => {
+    const { told, until, put, go, halt } = followed(t, 'front-pause')
+    go()
+    await until('following')
+    await halt()
+    const from = told.length
+    // More than one message may have, in fewer changes than etcd tells at once.
+    const long = 'x'.repeat(8000)
+    await Promise.all(Array.from({ length: 900 }, (_, i) => put(`a/${i}`, long)))
+    await put('b/mark/1', 'the newest')
+    go()
+    await until('following', from)
+    const since = told.slice(from)
+    assert.equal(since.indexOf('following') > since.indexOf('b/mark/1=the newest'), true, since.at(-1) ?? '')
+    assert.deepEqual(new Set(since.filter((one) => one.startsWith('a/'))).size, 900)
+    assert.deepEqual(
+      since.filter((one) => /^(?:listing|cut)/.test(one)),
+      [],
+    )
+  })
+
+  it('lists the first keys of a section that has too many, and all of the others', async (t) => {
+    const { told, until, put, go } = followed(t, 'front-many')
+    await Promise.all(Array.from({ length: 402 }, (_, i) => put(`a/${i}`, 'one')))
+    await put('b/1', 'whole')
+    await put('c/1', 'means nothing without all of a')
+    go()
+    await until('following')
+    assert.deepEqual([told[0], told[1], told.at(-2)], ['listing', 'b/1=whole', 'listed a/ c/'])
+    assert.equal(told.filter((one) => one.startsWith('a/')).length, 400)
+    assert.deepEqual(
+      told.filter((one) => one.startsWith('c/')),
+      [],
+    )
+  })
+
+  it('has no list without all keys of a section that must be whole', async (t) => {
+    const { until, put, go } = followed(t, 'front-whole')
+    await Promise.all(Array.from({ length: 1001 }, (_, i) => put(`b/${i}`, 'one')))
+    go()
+    await until('cut: more than 1000 records b/')
+  })
+
   it('says why nothing is told', async (t) => {
     const { until, go } = followed(t, 'back')
     go()
@@ -199,10 +242,15 @@ describe('etcd over TLS, with users', () => {
     const prefix = `ghostport/${cluster}/records/`
     const told: string[] = []
     const watch = new PrefixWatch({
-      ...{ etcd, prefix, sections: ['b/', 'a/'] },
+      ...{ etcd, prefix, landmarks: 'b/mark/' },
+      sections: [
+        { name: 'b/', most: 1000, isWhole: true },
+        { name: 'a/', most: 400 },
+        { name: 'c/', most: 10, unlessShort: 'a/' },
+      ],
       events: {
         onListing: () => told.push('listing'),
-        onListed: () => told.push('listed'),
+        onListed: (short) => told.push(['listed', ...short].join(' ')),
         onFollowing: () => told.push('following'),
         onCut: (why) => told.push(`cut: ${why}`),
         onChanges: (changes) => {

@@ -5,7 +5,8 @@
 import { asAscii } from '../../bytes/text.ts'
 import {
   parseRecordName,
-  RECORD_KINDS,
+  type RecordKind,
+  readKind,
   readSealed,
   recordsPrefix,
   SEAL_BYTES,
@@ -13,17 +14,26 @@ import {
 } from '../../cluster-record/record-name.ts'
 import type { ClusterName } from '../../config/server/cluster-settings.ts'
 import type { Etcd } from '../../etcd/etcd.ts'
-import { type KeyChange, PrefixWatch } from '../../etcd/watch.ts'
-import {
-  type FromCluster,
-  MOST_CHANGES,
-  MOST_SEALED_IN_MESSAGE,
-  type RecordChange,
-  type RecordsState,
-} from '../link/cluster-protocol.ts'
+import { type KeyChange, PrefixWatch, type WatchSection } from '../../etcd/watch.ts'
+import { type FromCluster, MOST_CHANGES, MOST_SEALED_IN_MESSAGE, type RecordChange } from '../link/cluster-protocol.ts'
 
 /** What has the name of a roster, and not the form of a record: nobody can open it, and its version is taken. */
 const NO_RECORD = Buffer.alloc(SEAL_BYTES).toString('base64') as SealedRecord
+
+/**
+ * What is listed, in this order: who knows that a grant was revoked never opens it. All together are less than the
+ * warden takes at once. Where nodes have written more, a node knows less of what others opened, and opens fewer grants
+ * that were made before it came; but it has all users, and hears of each change.
+ */
+const SECTIONS: readonly (WatchSection & { readonly name: `${RecordKind}/` })[] = [
+  { name: 'users/', most: 50_000, isWhole: true },
+  { name: 'revocation/', most: 40_000 },
+  { name: 'node/', most: 10_000 },
+  { name: 'opened/', most: 50_000 },
+  { name: 'grant/', most: 40_000, unlessShort: 'revocation/' },
+]
+/** Each change of users is a new roster. */
+const ROSTERS = 'users/roster/'
 
 /** @param signal ends it; absent: it goes on until the process ends. */
 export function followRecords(
@@ -32,12 +42,15 @@ export function followRecords(
   send: (message: FromCluster) => void,
   signal: AbortSignal = new AbortController().signal,
 ): void {
-  const state = (state: Exclude<RecordsState['state'], 'cut'>): void => send({ type: 'records', state })
+  const state = (state: 'listing' | 'following'): void => send({ type: 'records', state })
   const watch = new PrefixWatch({
-    ...{ etcd, prefix: recordsPrefix(cluster), sections: RECORD_KINDS.map((kind) => `${kind}/`) },
+    ...{ etcd, prefix: recordsPrefix(cluster), sections: SECTIONS, landmarks: ROSTERS },
     events: {
       onListing: () => state('listing'),
-      onListed: () => state('listed'),
+      onListed: (short) => {
+        const kinds = short.flatMap((name) => readKind(name.slice(0, -1)) ?? [])
+        send({ type: 'records', state: 'listed', ...(kinds.length > 0 && { short: kinds }) })
+      },
       onFollowing: () => state('following'),
       onCut: (why) => send({ type: 'records', state: 'cut', why: shown(why) }),
       onChanges: (changes) => {

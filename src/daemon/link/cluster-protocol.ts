@@ -118,7 +118,9 @@ const fromCluster = either(
   record({ type: literal('past'), past }, {}),
   record({ type: literal('written'), number }, { why }),
   record({ type: literal('changes'), changes: list(change, { min: 1, max: MOST_CHANGES }) }, {}),
-  record({ type: literal('records'), state: either(literal('listing'), literal('listed'), literal('following')) }, {}),
+  record({ type: literal('records'), state: either(literal('listing'), literal('following')) }, {}),
+  /** `short`: of these kinds, only the first records were told. */
+  record({ type: literal('records'), state: literal('listed') }, { short: list(readKind, { min: 1, max: 10 }) }),
   record({ type: literal('records'), state: literal('cut'), why }, {}),
 )
 export type FromCluster = Read<typeof fromCluster>

@@ -15,7 +15,7 @@ const MESSAGES = { perSecond: 10_000, burst: 200_000 }
 /** How its records are followed: a cut, a list, and the end of it come together, and then nothing for a while. */
 const STATES = { perSecond: 10, burst: 200 }
 /** Records that cannot be opened: each takes some 25 µs. Where a node has another secret, a whole list may be so. */
-export const UNREADABLE = { perSecond: 500, burst: 60_000 }
+export const UNREADABLE = { perSecond: 500, burst: 200_000 }
 /** Bytes that it may leave unread: many times what waits for an answer (a claim has some 80). */
 const MOST_UNREAD = 16 * 1024 * 1024
 /** It tells every five seconds how etcd is. */

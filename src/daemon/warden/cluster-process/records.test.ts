@@ -56,6 +56,19 @@ describe('the records of a cluster', () => {
     assert.equal(records.status().records, 1)
   })
 
+  it('are all told that a list has; where it is short, the log and the status say of what', () => {
+    const { records, told, log } = start()
+    records.take({ type: 'records', state: 'listing' })
+    records.take({ type: 'changes', changes: [written(name('a'), 1)] })
+    records.take({ type: 'records', state: 'listed', short: ['opened'] })
+    assert.deepEqual(told, [['a', 1], 'listed'])
+    assert.deepEqual(records.status().short, ['opened'])
+    assert.match(`${log.records.at(-1)?.fields['detail']}`, /passed over \(opened\)/)
+    records.take({ type: 'records', state: 'listing' })
+    records.take({ type: 'records', state: 'listed' })
+    assert.equal(records.status().short, undefined)
+  })
+
   it('are told under their own name only, and never what nobody sealed', () => {
     const { records, told, log } = start()
     const changed = written(name('a'), 1)

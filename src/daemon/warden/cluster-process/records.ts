@@ -38,6 +38,8 @@ export interface RecordsStatus {
   readonly records: number
   /** Records that this node could not open, since the start. */
   readonly unreadable: number
+  /** Kinds of which etcd has more records than a node lists. */
+  readonly short?: readonly RecordKind[]
 }
 
 export interface RecordsParts {
@@ -76,6 +78,7 @@ export class Records {
   readonly #writes = new Map<number, (why: string | undefined) => void>()
   #lastNumber = 0
   #send: ((message: Write) => void) | undefined
+  #short: readonly RecordKind[] = []
   #state: { readonly following: boolean; readonly since: Date; readonly why?: string }
   #unreadable = 0
   #allowed = new TokenBucket(UNREADABLE, monotonic())
@@ -134,6 +137,7 @@ export class Records {
       ...{ following, since: since.toISOString() },
       ...(why !== undefined && { why }),
       ...{ records: this.#known.size, unreadable: this.#unreadable },
+      ...(this.#short.length > 0 && { short: this.#short }),
     }
   }
 
@@ -175,6 +179,8 @@ export class Records {
         this.#closed.clear()
         return
       case 'listed':
+        this.#short = message.short ?? []
+        if (this.#short.length > 0) this.#lines.tell({ level: 'warning', detail: tooMany(this.#short) })
         this.#endList()
         return
       case 'following':
@@ -264,6 +270,11 @@ export class Records {
       send(make(number, limit))
     })
   }
+}
+
+/** For the log and the status. */
+export function tooMany(kinds: readonly RecordKind[]): string {
+  return `etcd has more records than a node lists when it begins: some were passed over (${kinds.join(', ')})`
 }
 
 function fromJson(bytes: Uint8Array): unknown {

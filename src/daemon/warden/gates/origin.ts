@@ -70,6 +70,8 @@ const SPARE = 60
 const MOST = 20_000
 /** Of one stanza: a holder of its key does not fill etcd, and what other nodes read at their start. */
 const MOST_OF_STANZA = 1000
+/** The same for what nodes say of them. So 200 gates hear of 100 live grants of one stanza. */
+const MOST_ANSWERS_OF_STANZA = 20_000
 const MOST_ANSWERS = 200_000
 
 export class Origin {
@@ -115,9 +117,11 @@ export class Origin {
     this.#forgetEnded()
     let its = 0
     for (const { record } of this.#granted.values()) if (record.name === name) its++
-    if (its >= MOST_OF_STANZA) {
+    const meant = this.#parts.presence.meant(gates).length
+    const most = Math.min(MOST_OF_STANZA, Math.max(1, Math.floor(MOST_ANSWERS_OF_STANZA / Math.max(1, meant))))
+    if (its >= most) {
       log.write('warning', 'gates', {
-        detail: `other nodes are not told of a grant: ${MOST_OF_STANZA} of this stanza live, which is the limit`,
+        detail: `other nodes are not told of a grant: ${its} of this stanza live, and the limit is ${most} for ${meant} gates`,
         name,
       })
       return undefined
