@@ -13,7 +13,14 @@ export interface EtcdAccess {
   /** Absent: plain HTTP. */
   readonly tls?: EtcdTls
   /** Absent: etcd asks nobody who he is. */
-  readonly login?: { readonly user: string; readonly password: string }
+  readonly login?: EtcdLogin
+}
+
+export interface EtcdLogin {
+  readonly user: string
+  readonly password: string
+  /** Counts where etcd refuses the other one: it is being changed. */
+  readonly next?: string
 }
 
 /** Each as PEM. */

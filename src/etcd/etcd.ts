@@ -68,6 +68,7 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   /** The member that answered last is asked first. */
   let best = 0
   let token: string | undefined
+  const passwords = login === undefined ? [] : [login.password, ...(login.next === undefined ? [] : [login.next])]
   /** When a late request was last sent once more, and what sends the others. */
   let lastSecond = Number.NEGATIVE_INFINITY
   const late = new Set<() => void>()
@@ -142,13 +143,23 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
 
   /** @returns why not. */
   async function logIn(until: number): Promise<Exclude<EtcdAnswer, { kind: 'answer' }> | undefined> {
-    const answer = await askMembers('Auth/Authenticate', { name: login?.user, password: login?.password }, until)
+    let answer = await logInWith(passwords[0], until)
+    if (answer.kind === 'refused' && passwords.length > 1) {
+      const other = await logInWith(passwords[1], until)
+      // This one is asked with first from now on.
+      if (other.kind === 'answer') passwords.reverse()
+      if (other.kind !== 'refused') answer = other
+    }
     if (answer.kind !== 'answer') return answer
     const { token: got } = answer.value as { readonly token?: unknown }
     const read = readToken({ token: got })
     if (read === undefined) return { kind: 'silence', why: 'a login without a token' }
     token = read.token
     return undefined
+  }
+
+  async function logInWith(password: string | undefined, until: number): Promise<EtcdAnswer> {
+    return await askMembers('Auth/Authenticate', { name: login?.user, password }, until)
   }
 
   async function askMembers(method: EtcdMethod, body: Fields, until: number): Promise<EtcdAnswer> {

@@ -26,11 +26,26 @@ export function readSecretFile(path: string): Result<Buffer, UntrustedFile> {
 
 /** The first line of a secret, without its end (LF or CRLF). @returns as {@link readSecretFile}. */
 export function readSecretLine(path: string): Result<Uint8Array, UntrustedFile> {
+  const read = readSecretLines(path)
+  return read.ok ? ok(read.value.first) : read
+}
+
+/** The same with the second line, if it says anything. */
+export function readSecretLines(
+  path: string,
+): Result<{ readonly first: Uint8Array; readonly second?: Uint8Array }, UntrustedFile> {
   const read = readSecretFile(path)
   if (!read.ok) return read
-  const end = read.value.indexOf(0x0a)
-  const line = end < 0 ? read.value : read.value.subarray(0, end)
-  return ok(line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+  const [first, rest] = firstLine(read.value)
+  const [second] = firstLine(rest)
+  return ok({ first, ...(second.length > 0 && { second }) })
+}
+
+/** @returns the line without its end, and what follows. */
+function firstLine(bytes: Uint8Array): readonly [line: Uint8Array, rest: Uint8Array] {
+  const end = bytes.indexOf(0x0a)
+  const line = end < 0 ? bytes : bytes.subarray(0, end)
+  return [line.at(-1) === 0x0d ? line.subarray(0, -1) : line, end < 0 ? new Uint8Array() : bytes.subarray(end + 1)]
 }
 
 /** The lists of Linux distributions are half as long. */

@@ -138,15 +138,30 @@ describe('living with a cluster', { skip: netnsUnavailable() }, () => {
     assert.equal(outcome(await knock()), 'granted')
   })
 
-  it('takes another password with a reload', async () => {
+  it('is shut from the moment in which its password is another one, until it has that', async () => {
     etcd.etcdctl(['user', 'passwd', 'spa', '--interactive=false'], true, 'second\n')
-    await etcd.stop()
-    await etcd.begin()
-    await unusable(/authentication failed/)
+    assert.match(outcome(await knock()), /^CLUSTER_UNREACHABLE .*authentication failed/)
     write('password', 'second\n')
     daemon.reload()
     await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
     await usable()
+    assert.equal(outcome(await knock()), 'granted')
+  })
+
+  it('refuses no knock while its password changes, if it knows the next one', async () => {
+    write('password', 'second\nthird\n')
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
+    assert.equal(outcome(await knock()), 'granted')
+    etcd.etcdctl(['user', 'passwd', 'spa', '--interactive=false'], true, 'third\n')
+    assert.equal(outcome(await knock()), 'granted')
+    await etcd.stop()
+    await etcd.begin()
+    await usable()
+    assert.equal(outcome(await knock()), 'granted')
+    write('password', 'third\n')
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'cluster renewed', from, 60_000)
     assert.equal(outcome(await knock()), 'granted')
   })
 

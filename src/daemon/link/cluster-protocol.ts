@@ -54,7 +54,8 @@ export const etcdMembers = list(
   { min: 1, max: 16 },
 )
 export const etcdTls = record({}, { authorities: pem, own: record({ certificate: pem, key: pem }, {}) })
-export const etcdLogin = record({ user: text({ max: 256 }), password: text({ max: LONGEST_PASSWORD }) }, {})
+const password = text({ max: LONGEST_PASSWORD })
+export const etcdLogin = record({ user: text({ max: 256 }), password }, { next: password })
 export const clusterName = name
 
 const toCluster = either(

@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../../../config/load.ts'
 import type { ClusterConfig } from '../../../config/server/cluster-settings.ts'
 import type { UsedSetting } from '../../../config/server/fwknopd-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
-import { readCertificates, readSecretFile, readSecretLine } from '../../../system/trusted-file.ts'
+import { readCertificates, readSecretFile, readSecretLine, readSecretLines } from '../../../system/trusted-file.ts'
 import { type ConfigureCluster, LONGEST_PASSWORD } from '../../link/cluster-protocol.ts'
 
 export type ClusterSecrets = Pick<ConfigureCluster, 'tls' | 'login'>
@@ -24,11 +24,8 @@ export function judgeCluster({ server: { cluster }, at }: Pick<LoadedConfig, 'se
 /** @returns what is wrong with one of them; the message begins with the name of its setting. */
 export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets> {
   const { secure, user, passwordFile, authoritiesFile, own } = config
-  const password = passwordFile === undefined ? ok(undefined) : readSecretLine(passwordFile)
-  if (!password.ok) return named('CLUSTER_PASSWORD_FILE', password.failure)
-  const length =
-    password.value === undefined ? ok(undefined) : judgePasswordLength(`${passwordFile}`, password.value.length)
-  if (!length.ok) return named('CLUSTER_PASSWORD_FILE', length.failure)
+  const passwords = passwordFile === undefined ? ok(undefined) : readPasswords(passwordFile)
+  if (!passwords.ok) return named('CLUSTER_PASSWORD_FILE', passwords.failure)
   const authorities = authoritiesFile === undefined ? ok(undefined) : readCertificates(authoritiesFile)
   if (!authorities.ok) return named('CLUSTER_CA_FILE', authorities.failure)
   const shown = own === undefined ? ok(undefined) : readOwnCertificate(own)
@@ -40,9 +37,20 @@ export function readClusterSecrets(config: ClusterConfig): Result<ClusterSecrets
         ...(shown.value !== undefined && { own: shown.value }),
       },
     }),
-    ...(user !== undefined &&
-      password.value !== undefined && { login: { user, password: Buffer.from(password.value).toString('utf8') } }),
+    ...(user !== undefined && passwords.value !== undefined && { login: { user, ...passwords.value } }),
   })
+}
+
+/** The password, and in the second line the one that follows it. */
+function readPasswords(path: string): Result<{ readonly password: string; readonly next?: string }> {
+  const lines = readSecretLines(path)
+  if (!lines.ok) return lines
+  const { first, second } = lines.value
+  const length = Math.max(first.length, second?.length ?? 0)
+  const judged = judgePasswordLength(path, first.length === 0 ? 0 : length)
+  if (!judged.ok) return judged
+  const text = (line: Uint8Array): string => Buffer.from(line).toString('utf8')
+  return ok({ password: text(first), ...(second !== undefined && { next: text(second) }) })
 }
 
 /** @param what holds the password. @returns KEY_INVALID for one that is empty, or longer than a message can carry. */
