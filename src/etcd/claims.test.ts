@@ -160,6 +160,18 @@ describe('claims', () => {
       for (const { made } of [one, fresh]) assert.ok('took' in (await made.look(milliseconds(500))))
     })
 
+  it('close a cluster of which something else shows that it has forgotten', async () => {
+    const etcd = new FakeEtcd()
+    const [one, other] = [claims(etcd), claims(etcd, { node: 'web-2' })]
+    assert.equal(await one.claim(1), 'first')
+    assert.equal(one.made.hasForgotten(), one.clocks.now / 1000 + 840)
+    await delay(10)
+    for (const [i, { claim }] of [one, other].entries())
+      assert.match(JSON.stringify(await claim(10 + i)), /has forgotten packets/)
+    for (const { clocks } of [one, other]) clocks.now += 841_000
+    assert.equal(await one.claim(3), 'first')
+  })
+
   it('close a cluster that has forgotten something again after a restart, as long as etcd did not take the end', async () => {
     const etcd = new FakeEtcd()
     const past: EtcdPast = { cluster: '17', revision: 200n }

@@ -109,6 +109,16 @@ export class Claims {
     return denied !== undefined && clocks.monotonic() - denied.at < DENIAL_TOLD ? { why: denied.why } : { took }
   }
 
+  /** etcd has forgotten something. @returns until when no packet counts as new. */
+  hasForgotten(): UnixSeconds {
+    const { clocks, life } = this.#parts
+    const until = unixSeconds(Math.ceil(clocks.wall() / 1000) + life)
+    this.#closedUntil = unixSeconds(Math.max(until, this.#closedUntil ?? 0))
+    this.#isUntold = true
+    void this.#tellClosed()
+    return until
+  }
+
   async #claimGroup(all: readonly Waiting[]): Promise<void> {
     // etcd takes a key once in a transaction. The local store lets no digest through twice.
     const once = new Map(all.map((claim) => [claim.digest as string, claim]))
@@ -160,16 +170,12 @@ export class Claims {
    * @returns why no packet counts as new now; undefined if the cluster has forgotten nothing.
    */
   #judgePast(before: EtcdPast | undefined, value: unknown): string | undefined {
-    const { clocks, life, onPast } = this.#parts
+    const { onPast } = this.#parts
     const now = readPast(value)
     if (now === undefined) return 'an answer that is not etcd’s'
     if (before !== undefined && !goesOn(before, now)) {
-      const until = unixSeconds(Math.ceil(clocks.wall() / 1000) + life)
-      this.#closedUntil = unixSeconds(Math.max(until, this.#closedUntil ?? 0))
       this.#past = now
-      this.#isUntold = true
-      void this.#tellClosed()
-      return closed(until)
+      return closed(this.hasForgotten())
     }
     const { revision, cluster } = this.#past ?? { revision: -1n, cluster: '' }
     if (now.cluster !== cluster || now.revision > revision) {

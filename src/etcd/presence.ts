@@ -27,6 +27,8 @@ export interface Presence {
   readonly instance: string
   /** Another server writes under the same name. */
   readonly twin: boolean
+  /** How many lines this instance had written with it. Absent: a version before this field. */
+  readonly line?: number
 }
 
 /** How often a node writes. */
@@ -48,7 +50,7 @@ const fields = record(
     at: integer({ min: 0, max: 100_000_000_000 }),
     instance: printableAscii({ max: 60 }),
   },
-  { twin: literal('yes') },
+  { twin: literal('yes'), line: integer({ min: 1, max: Number.MAX_SAFE_INTEGER }) },
 )
 
 /** @param key without {@link presencePrefix}. @returns undefined for what no node has written. */
@@ -60,7 +62,7 @@ export function parsePresence(key: string, text: string): Presence | undefined {
   } catch {
     return undefined
   }
-  const read = fields(picked(value, ['version', 'life', 'at', 'instance', 'twin']))
+  const read = fields(picked(value, ['version', 'life', 'at', 'instance', 'twin', 'line']))
   if (read === undefined || !node.ok) return undefined
   return { ...read, node: node.value, life: seconds(read.life), twin: read.twin === 'yes' }
 }
@@ -73,6 +75,11 @@ export interface AnnouncerParts {
   readonly life: Seconds
   readonly instance: string
   readonly clocks: LeaseClocks
+  /**
+   * Called when etcd shows an earlier line of this instance than it has confirmed. A backup was restored, perhaps with a
+   * later revision than before (`--bump-revision`), which nothing else notices.
+   */
+  readonly onForgotten: () => void
 }
 
 /** Writes the presence of this node. */
@@ -80,6 +87,9 @@ export class Announcer {
   readonly #parts: AnnouncerParts
   readonly #leases: Leases
   #hasWritten = false
+  #line = 0
+  /** The last that etcd has confirmed. */
+  #confirmed = 0
   #twinLines = 0
 
   constructor(parts: AnnouncerParts) {
@@ -89,17 +99,22 @@ export class Announcer {
 
   /** Never rejects. An etcd that does not answer is noticed elsewhere. */
   async announce(limit: Milliseconds = LIMIT): Promise<void> {
-    const { etcd, cluster, node, version, life, instance, clocks } = this.#parts
+    const { etcd, cluster, node, version, life, instance, clocks, onForgotten } = this.#parts
     const lease = await this.#leases.current(limit)
     if (!lease.ok) return
     const isTwin = this.#twinLines > 0
-    const value = { version, life, at: Math.floor(clocks.wall() / 1000), instance, ...(isTwin && { twin: 'yes' }) }
+    const line = ++this.#line
+    const at = Math.floor(clocks.wall() / 1000)
+    const value = { version, life, at, instance, line, ...(isTwin && { twin: 'yes' }) }
     const put = { key: encoded(`${presencePrefix(cluster)}${node}`), value: encoded(jsonLine(value)) }
     const answer = await etcd.ask('KV/Put', { ...put, lease: lease.value.id, prev_kv: true }, limit)
     if (answer.kind === 'refused') await this.#leases.next(limit)
     if (answer.kind !== 'answer') return
     const before = readPrevious(answer.value)
     const other = before === undefined ? undefined : parsePresence(node, before)
+    const shown = other?.instance === instance ? other.line : undefined
+    if (shown !== undefined && shown < this.#confirmed) onForgotten()
+    this.#confirmed = line
     // Before its first line, this was its own earlier start.
     if (this.#hasWritten && other !== undefined && other.instance !== instance) this.#twinLines = TWIN_LINES
     else this.#twinLines = Math.max(0, this.#twinLines - 1)

@@ -104,6 +104,7 @@ describe('the checks of a cluster', () => {
     ['an etcd with older users', withUsers({ version: 9, inSync: false }), {}, ['USERS error']],
     ['stanzas that are left out', withUsers({ leftOut: 1 }), {}, ['USERS warning']],
     ['a restored backup', {}, { closedUntil: NOW + 100 }, ['CLOSED warning']],
+    ['a cluster that somebody closed', {}, { closedUntil: NOW + 1_000_000 }, ['CLOSED error']],
     ['a server in no cluster', { server: undefined }, {}, ['USERS not checked', 'SERVER error']],
     ['a server that cannot use it', { server: { ...server, usable: false, why: 'no answer' } }, {}, ['SERVER error']],
     [

@@ -106,18 +106,26 @@ export const nodeChecks: readonly ClusterCheck[] = [
     question: 'Does the cluster accept packets?',
     judge({ survey: { closedUntil, login }, now }) {
       if ('why' in login) return notChecked('nobody could read it')
+      if (closedUntil === undefined || closedUntil <= now) return judged([], 'it is not closed')
+      const until = [`until ${showUntil(closedUntil)}`]
+      // A week is more than any node keeps a claim.
       return judged(
-        closedUntil !== undefined && closedUntil > now
-          ? [
-              found(
+        [
+          closedUntil - now > 7 * 86_400
+            ? found(
+                'error',
+                'the cluster is closed for longer than any restored backup would close it: no packet counts as new',
+                until,
+                advice('as the administrator of etcd: etcdctl del ghostport/NAME/closed-until'),
+              )
+            : found(
                 'warning',
                 'a backup of etcd was restored: no packet counts as new',
-                [`until ${showUntil(closedUntil)}`],
+                until,
                 advice('wait; docs/CLUSTER.md, “Backup and restore”'),
               ),
-            ]
-          : [],
-        'it is not closed',
+        ],
+        '',
       )
     },
   },

@@ -144,7 +144,8 @@ class Desk {
     if (order.records) followRecords(etcd, cluster, this.#send)
     void this.#lookAgain(claims)
     const instance = randomBytes(12).toString('base64url')
-    void this.#announceAgain(new Announcer({ etcd, cluster, node: node.value, version, life, instance, clocks }))
+    const own = { etcd, cluster, node: node.value, version, life, instance, clocks }
+    void this.#announceAgain(new Announcer({ ...own, onForgotten: () => void claims.hasForgotten() }))
   }
 
   /** With other certificates, or another password. @returns whether they can be used. */
