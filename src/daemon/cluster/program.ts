@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   await beginHelper(CLUSTER_TITLE, CLUSTER_CHANNEL)
   setV8Options('cluster')
   const socket = new Socket({ fd: CLUSTER_CHANNEL, readable: true, writable: true })
-  const desk = new Desk((message) => channel.send(message))
+  const desk = new Desk((message) => channel.sendSoon(message))
   const channel: Channel = openChannel(
     socket,
     {

@@ -58,3 +58,33 @@ test('the end is told once', async () => {
   await new Promise((done) => setImmediate(done))
   assert.deepEqual(ends, ['end'])
 })
+
+test('what is sent soon leaves together at the end of the turn; what is sent at once takes it along, in order', async () => {
+  const written: string[] = []
+  const parts: number[] = []
+  const stream = new Duplex({
+    read() {},
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => {
+      written.push(`${chunk}`)
+      done()
+    },
+    writev: (chunks, done) => {
+      parts.push(chunks.length)
+      written.push(...chunks.map(({ chunk }) => `${chunk}`))
+      done()
+    },
+  })
+  const channel = openChannel(stream, { onValues: () => {}, onBroken: () => {}, onEnd: () => {} })
+  for (const value of [1, 2, 3]) channel.sendSoon(value)
+  assert.deepEqual(written, [])
+  assert.equal(channel.backlog, 6)
+  await new Promise((done) => setImmediate(done))
+  assert.deepEqual([written.splice(0), parts.splice(0)], [['1\n', '2\n', '3\n'], [3]])
+  channel.sendSoon(4)
+  channel.send(5)
+  assert.deepEqual([written.splice(0), parts], [['4\n', '5\n'], [2]])
+  await new Promise((done) => setImmediate(done))
+  channel.send(6)
+  assert.deepEqual(written, ['6\n'])
+})

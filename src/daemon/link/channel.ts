@@ -11,6 +11,8 @@ const NEWLINE = 0x0a
 
 export interface Channel {
   send(value: unknown): void
+  /** The same for what comes in great numbers: all of one turn of the event loop leaves together, at its end. */
+  sendSoon(value: unknown): void
   /** Bytes that the other end has not read yet. */
   readonly backlog: number
   end(): void
@@ -86,9 +88,26 @@ export function openChannel(stream: Duplex, events: ChannelEvents, longestLine?:
   stream.on('close', end)
   stream.on('error', end)
 
+  const write = (value: unknown): void => {
+    if (!stream.destroyed && stream.writable) stream.write(`${JSON.stringify(value)}\n`)
+  }
+  let isHeld = false
+  const release = (): void => {
+    if (isHeld) stream.uncork()
+    isHeld = false
+  }
   return {
     send(value) {
-      if (!stream.destroyed && stream.writable) stream.write(`${JSON.stringify(value)}\n`)
+      write(value)
+      release()
+    },
+    sendSoon(value) {
+      if (!isHeld) {
+        isHeld = true
+        stream.cork()
+        process.nextTick(release)
+      }
+      write(value)
     },
     get backlog() {
       return stream.writableLength

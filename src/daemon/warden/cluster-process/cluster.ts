@@ -318,7 +318,9 @@ export class Cluster {
     }
     const channel = this.#channel
     if (channel === undefined) return
-    channel.send(message)
+    // Records come by hundreds. Claims do not wait: a knock waits for them.
+    if (message.type === 'put' || message.type === 'remove') channel.sendSoon(message)
+    else channel.send(message)
     const wrong = this.#limits.onBacklog(channel.backlog)
     if (wrong !== undefined) this.#onBroken(wrong)
   }

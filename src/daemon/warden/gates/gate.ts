@@ -3,7 +3,7 @@
  * written before the grant opens, and is on the disk soon after. What is revoked is never taken. The note of that is on
  * the disk at once. Each answer is written back, for the node that granted it.
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
 import type { Policy } from '../../../access/policy.ts'
 import type { Clock } from '../../../clock.ts'
@@ -61,6 +61,10 @@ const AGAIN_AFTER = milliseconds(2000)
 const MAY_CHANGE: ReadonlySet<string> = new Set(['ACCESS_NO_STANZA', 'CLUSTER_USERS_OUTDATED'])
 /** Nothing has come for so long: a stream of records makes a pause. It is looked at so often at most. */
 const [PAUSE_OF_STREAM, MOST_LOOKS] = [milliseconds(30), 10] as const
+/** While others end, what has ended is not told for so long. What is told then would keep the others from their end. */
+const TOLD_WITHIN = milliseconds(500)
+/** Words that are sealed in one turn: some 10 ms. */
+const TOLD_AT_ONCE = 100
 /** Records that wait. One transaction of the firewall opens many. */
 const MOST_WAITING = 20_000
 
@@ -91,6 +95,11 @@ export class Gate {
   #working = false
   /** Grants that wait to be judged again. */
   readonly #later = new Set<RecordId>()
+  /** What is closed here, and was not told yet. */
+  readonly #untold: { readonly id: RecordId; readonly end: UnixSeconds; readonly at: UnixSeconds }[] = []
+  /** Monotonic. */
+  #untoldSince = 0
+  #telling = false
 
   constructor(parts: GateParts) {
     this.#parts = parts
@@ -189,8 +198,10 @@ export class Gate {
         const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
         this.#parts.log.write('error', 'fault', { detail })
       }
+      if (performance.now() - this.#untoldSince > TOLD_WITHIN) void this.#tellClosed()
     }
     this.#working = false
+    void this.#tellClosed()
   }
 
   async #open(group: readonly Extract<Item, { readonly grant: GrantRecord }>[]): Promise<void> {
@@ -316,7 +327,19 @@ export class Gate {
   }
 
   #sayClosed(id: RecordId, end: UnixSeconds): void {
-    void this.#say(id, { v: 1, closed: this.#parts.clock.now() }, end)
+    if (this.#untold.length === 0) this.#untoldSince = performance.now()
+    this.#untold.push({ id, end, at: this.#parts.clock.now() })
+    if (!this.#working) void this.#tellClosed()
+  }
+
+  async #tellClosed(): Promise<void> {
+    if (this.#telling) return
+    this.#telling = true
+    while (this.#untold.length > 0) {
+      for (const { id, end, at } of this.#untold.splice(0, TOLD_AT_ONCE)) void this.#say(id, { v: 1, closed: at }, end)
+      await nextTurn()
+    }
+    this.#telling = false
   }
 
   async #say(id: RecordId, record: OpenedRecord, end: UnixSeconds): Promise<void> {
