@@ -45,9 +45,9 @@ _ghostport_complete() {
       values='--port'
       ;;
     user)
-      options='--config-file -c --access-file -a --nodes-file --nodes --bundle-folder --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --local --all --copy --json --help -h'
+      options='--config-file -c --access-file -a --nodes-file --nodes --bundle-folder --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --local --all --except --copy --json --help -h'
       paths='--config-file -c --access-file -a --nodes-file --bundle-folder --profile-file'
-      values='--nodes --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap'
+      values='--nodes --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --except'
       ;;
     node)
       options='--config-file -c --access-file -a --nodes-file --server --this --key-name --json --help -h'

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { encodeText, jsonLine } from '../bytes/text.ts'
+import { disabled } from '../config/access/edit-stanza.ts'
 import type { ClusterName } from '../config/server/cluster-settings.ts'
 import { copyText, seenIn } from './copy.ts'
 import { endedUsers } from './ended.ts'
 import { changePages, onPages, type PageOfStanzas, type StanzaChange } from './pages.ts'
 import { judgeRoster, MOST_OF_ONE_PAGE, MOST_RECENT, nextRoster, type Roster, readPage, readRoster } from './roster.ts'
+import { likenessOf } from './same-stanza.ts'
 import { marked } from './since.ts'
 
 const id = (n: number): string => `${n}`.padStart(16, 'A')
@@ -185,4 +187,26 @@ describe('the copy of a node', () => {
     ] as const)
       assert.deepEqual(endedUsers(text(before), text(after)), ended, `${before}\n${after}`)
   })
+})
+
+describe('a stanza of a node and that of the cluster with its name', () => {
+  const ada = stanza('ada').split('\n')
+  const markOf = (text: string, at = '2026-11-27T10:00:00.000Z'): string =>
+    marked([{ key: 'ada', after: text }], at)[0]?.after ?? assert.fail()
+  const out = disabled(ada)
+  for (const [what, own, there, likeness] of [
+    ['the same text', ada, stanza('ada'), 'same'],
+    ['a mark that the cluster has put there', ada, markOf(stanza('ada')), 'same'],
+    ['other marks of the cluster', markOf(stanza('ada'), 'then').split('\n'), markOf(stanza('ada')), 'same'],
+    ['blank lines at the end', [...ada, '', ' '], markOf(stanza('ada')), 'same'],
+    ['disabled at both', out, markOf(out.join('\n')), 'same'],
+    ['disabled in the cluster since', ada, markOf(out.join('\n')), 'disabled there'],
+    ['disabled at the node alone', out, markOf(stanza('ada')), 'other'],
+    ['disabled in the cluster, and other keys', ada, markOf(disabled([...ada, 'HMAC_KEY x']).join('\n')), 'other'],
+    ['other ports', ada, markOf(stanza('ada', 443)), 'other'],
+    ['a name in other letters', stanza('Ada').split('\n'), markOf(stanza('ada')), 'other'],
+  ] as const)
+    it(`${what}: ${likeness}`, () => {
+      assert.equal(likenessOf(own, there), likeness)
+    })
 })

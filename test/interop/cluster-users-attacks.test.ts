@@ -89,6 +89,23 @@ describe('users of a cluster, where something goes wrong', () => {
     }
   })
 
+  it('a change of a user into itself writes nothing, and is refused where another node has changed the user', async () => {
+    const [a, b] = [node('a'), node('b')]
+    await a.inSync()
+    await b.inSync()
+    const version = await did(a, added('ada'))
+    await b.inSync(version)
+    const [{ key, before } = assert.fail()] = removed(b, 'ada')
+    assert.ok(before?.includes('# ghostport: since '), before)
+    const same = [{ key, before: before ?? '', after: before ?? '' }]
+    const keys = etcd.keys(prefix())
+    assert.equal(await did(b, same), version)
+    assert.deepEqual(etcd.keys(prefix()), keys)
+    await b.inSync(await did(a, removed(a, 'ada')))
+    assert.match(await whyNot(b.users.edit(same)), /another node has changed ada meanwhile/)
+    assert.equal(has(b, 'ada'), false)
+  })
+
   it('a change is made once, or not at all, while etcd is killed', async () => {
     const [a, b] = [node('a'), node('b')]
     await a.inSync()

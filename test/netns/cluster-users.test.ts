@@ -170,6 +170,77 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     assert.match(refused(node(0), 'add', 'fleet', '--nodes', 'a', '--open', 'tcp/22'), /./)
   })
 
+  it('who is in access.conf of each node becomes one user of the cluster: published at one node, then at the others', async () => {
+    const [gina, hugo] = ['gina', 'hugo'].map((name) => ({ name, key: `key of ${name}`, hmac: `other key of ${name}` }))
+    assert.ok(gina !== undefined && hugo !== undefined)
+    const own = [gina, hugo].map(({ name, ...keys }) => stanza([`NAME ${name}`, 'OPEN_PORTS tcp/22'], keys)).join('\n')
+    const access = `${OWN}\n${own}`
+    const write = (at: ClusterNode): void => writeFileSync(at.daemon.path('access.conf'), access, { mode: 0o600 })
+    const textOf = (at: ClusterNode): string => readFileSync(at.daemon.path('access.conf'), 'utf8')
+    const [first, second] = [node(0), node(1)]
+    for (const at of lab.nodes) {
+      write(at)
+      const from = at.daemon.events.length
+      at.daemon.reload()
+      await at.daemon.until(({ event }) => event === 'reload', from)
+    }
+    assert.match(refused(first, 'publish', '--all', '--except', 'ownr'), /ownr.*owner.*USER_UNKNOWN/)
+    assert.match(refused(first, 'publish', 'gina', '--except', 'owner'), /--except has no effect without --all/)
+    assert.equal(textOf(first), access)
+    const said = user(first, 'publish', '--all', '--except', 'owner')
+    assert.equal(said.status, 0, said.stderr)
+    assert.match(said.stderr, /now of the cluster, and not in access\.conf any more: gina, hugo\n.*say the same there/)
+    assert.doesNotMatch(said.stderr, /warning/)
+    assert.equal(textOf(first).trim(), OWN.trim())
+    await inSync()
+    // The others still have their own, and these count there: a change of the cluster does not reach them.
+    did(first, 'disable', 'gina')
+    await inSync()
+    assert.equal(codeOf(await knock(first, gina, false)), 'ACCESS_EXPIRED')
+    assert.equal(codeOf(await knock(second, gina, false)), 'granted')
+    // Nothing is taken away on the word of a copy that may be old.
+    lab.apart([second], lab.members)
+    await waitFor('node-2 is cut off', async () => !(await usersOf(second)).inSync)
+    assert.match(refused(second, 'publish', '--all', '--except', 'owner'), /CLUSTER_USERS_REFUSED/)
+    assert.equal(textOf(second), access)
+    lab.heal()
+    await inSync()
+    const { version } = await usersOf(first)
+    const there = user(second, 'publish', '--all', '--except', 'owner')
+    assert.equal(there.status, 0, there.stderr)
+    assert.match(there.stderr, /of the cluster already, and not in access\.conf any more: gina, hugo\n/)
+    assert.match(there.stderr, /disabled in the cluster, and so at this node too: gina\n/)
+    assert.doesNotMatch(there.stderr, /now of the cluster|warning/)
+    assert.equal(textOf(second).trim(), OWN.trim())
+    assert.equal((await usersOf(second)).version, version)
+    assert.equal(codeOf(await knock(second, gina, false)), 'ACCESS_EXPIRED')
+    assert.equal(codeOf(await knock(second, hugo, false)), 'granted')
+    did(first, 'disable', 'hugo')
+    await inSync()
+    assert.equal(codeOf(await knock(second, hugo, false)), 'ACCESS_EXPIRED')
+    // A publish that was killed before it wrote access.conf is said again.
+    did(first, 'enable', 'hugo')
+    write(first)
+    const again = JSON.parse(did(first, 'publish', 'hugo', '--json')) as Record<string, unknown>
+    assert.deepEqual(
+      [again['published'], again['alreadyThere'], again['disabledThere'], again['ownLeft']],
+      [['hugo'], ['hugo'], [], 2],
+    )
+    assert.ok(!textOf(first).includes('hugo') && textOf(first).includes('gina'))
+    // Another user of this name stays, whatever is asked for besides.
+    writeFileSync(second.daemon.path('access.conf'), access.replace('key of hugo', 'another key'), { mode: 0o600 })
+    assert.match(refused(second, 'publish', '--all'), /other keys or settings: hugo — perhaps: .*--local.*USER_EXISTS/)
+    assert.match(textOf(second), /hugo/)
+    // Who changes a user of both is told so.
+    assert.match(user(second, 'disable', 'hugo').stderr, /the cluster has a user hugo too.*at other nodes/)
+    assert.match(user(second, 'remove', 'hugo').stderr, /the cluster has a user hugo too.*counts at this node now/)
+    assert.equal(codeOf(await knock(second, hugo, false)), 'granted')
+    did(second, 'publish', 'gina')
+    for (const at of lab.nodes) writeFileSync(at.daemon.path('access.conf'), OWN, { mode: 0o600 })
+    for (const name of ['gina', 'hugo']) did(first, 'remove', name)
+    await inSync()
+  })
+
   it('two changes at once at two nodes are both made, and of the same user one', async () => {
     const run = (at: ClusterNode, ...words: string[]) =>
       at.host.start(
@@ -383,9 +454,16 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
     )
     writeFileSync(node(0).daemon.path('access.conf'), `${OWN}\n${many.join('\n')}`, { mode: 0o600 })
     did(node(0), 'publish', 'many-0')
-    const said = did(node(0), 'publish', '--all')
-    assert.ok(said !== undefined)
+    const said = user(node(0), 'publish', '--all')
+    assert.equal(said.status, 0, said.stderr)
+    assert.match(said.stderr, /warning: nobody is left in access\.conf.*ghostport user add NAME --local/)
     await inSync()
+    // The other node has all of them too, as its own.
+    writeFileSync(node(1).daemon.path('access.conf'), `${OWN}\n${many.join('\n')}`, { mode: 0o600 })
+    const again = user(node(1), 'publish', '--all')
+    assert.equal(again.status, 0, again.stderr)
+    assert.match(again.stderr, /of the cluster already, .*many-1999/)
+    assert.doesNotMatch(readFileSync(node(1).daemon.path('access.conf'), 'utf8'), /NAME/)
     assert.ok((await usersOf(node(1))).stanzas >= 2001)
     assert.equal(
       codeOf(await knock(node(1), { key: 'the key of user 1999', hmac: 'the other key of user 1999' }, false)),

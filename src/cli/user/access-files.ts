@@ -34,6 +34,8 @@ export interface AccessFiles {
   readonly loaded?: LoadedConfig
   /** The stanzas that a command adds go there: this node’s copy of the cluster’s. Absent: into its own file. */
   readonly clusterFile?: string
+  /** The keys of the names that both this node and the cluster have. This node’s own stanza counts here. */
+  readonly inBoth: ReadonlySet<string>
 }
 
 /** Which stanzas a command is about. `local`: those of this node’s own files, also in a cluster with shared users. */
@@ -49,12 +51,12 @@ export function readAccess(source: ConfigSource, reach: Reach = 'all'): Result<A
   const loaded = loadConfig(files, source)
   if (!loaded.ok) {
     const empty = usersIn(server.accessFile, files, [], reading)
-    if (empty.ok && empty.value.length === 0) return ok({ source, server, files, users: [] })
+    if (empty.ok && empty.value.length === 0) return ok({ source, server, files, users: [], inBoth: new Set() })
     return loaded
   }
   const users = usersIn(server.accessFile, files, loaded.value.policy.stanzas, reading)
   if (!users.ok) return users
-  const all = { source, server, files, users: users.value, loaded: loaded.value }
+  const all = { source, server, files, users: users.value, loaded: loaded.value, inBoth: inBoth(users.value) }
   const shared = clusterFile(server)
   if (shared === undefined) return ok(all)
   if (reach === 'local') return ok({ ...all, users: users.value.filter(({ ofCluster }) => !ofCluster) })
@@ -65,6 +67,12 @@ export function readAccess(source: ConfigSource, reach: Reach = 'all'): Result<A
 function withoutHidden(users: readonly User[]): readonly User[] {
   const own = ownNames(users)
   return users.filter(({ name, ofCluster }) => !ofCluster || name === undefined || !own.has(sameNameKey(name)))
+}
+
+function inBoth(users: readonly User[]): ReadonlySet<string> {
+  const own = ownNames(users)
+  const keys = users.flatMap(({ name, ofCluster }) => (name !== undefined && ofCluster ? [sameNameKey(name)] : []))
+  return new Set(keys.filter((key) => own.has(key)))
 }
 
 /** What fwknopd.conf and the command line say. */
@@ -88,6 +96,15 @@ export interface Recorded {
   readonly onlyTakesAway?: boolean
 }
 
+/** What an edit is to do. */
+export interface AccessEdit<T> {
+  readonly texts: NewTexts
+  readonly result: T
+  readonly recorded: Recorded
+  /** The keys of stanzas of the cluster that it counts on: nothing changes unless the cluster has them as here. */
+  readonly relied?: ReadonlySet<string>
+}
+
 export interface Changed<T> {
   readonly result: T
   readonly server: ServerConfig
@@ -105,7 +122,7 @@ export interface Changed<T> {
 export async function changeAccess<T>(
   source: ConfigSource,
   reach: Reach,
-  edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T; readonly recorded: Recorded }>,
+  edit: (access: AccessFiles) => Result<AccessEdit<T>>,
 ): Promise<Result<Changed<T>>> {
   const first = serverSettings(diskFiles(process.getuid?.() ?? 0), source)
   if (!first.ok) return first
@@ -117,11 +134,11 @@ export async function changeAccess<T>(
     const { server, files, loaded } = access.value
     const edited = edit({ ...access.value, users: withoutHidden(access.value.users) })
     if (!edited.ok) return edited
-    const { texts, result, recorded } = edited.value
+    const { texts, result, recorded, relied } = edited.value
     if (texts.size === 0) return ok({ result, server, loaded })
     const after = loadConfig(withTexts(files, texts), source)
     if (!after.ok) return after
-    const shared = clusterChanges(server, files, texts, after.value)
+    const shared = clusterChanges(server, files, texts, after.value, relied)
     if (!shared.ok) return shared
     const own = new Map([...texts].filter(([file]) => file !== clusterFile(server)))
     for (const [file, text] of own) {

@@ -1,5 +1,5 @@
 /** `ghostport user disable`, `enable` and `remove`. Keys that the user had before rotate share their fate. */
-import type { StanzaName } from '../../access/stanza-name.ts'
+import { type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { disabled, enabled } from '../../config/access/edit-stanza.ts'
 import { editUsers, outlived, stanzasOf, type UserEdit } from '../../config/access/edit-users.ts'
@@ -29,7 +29,7 @@ export async function changeUser(
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
-  const changed = await changeAccess(source.value, reachOf(given), ({ users, files, server }) => {
+  const changed = await changeAccess(source.value, reachOf(given), ({ users, files, server, inBoth }) => {
     const user = findUser(users, name)
     if (user?.name === undefined) return unknownUser(users, name)
     const its = stanzasOf(users, user.name)
@@ -64,6 +64,7 @@ export async function changeUser(
         alsoOldKeys: edits.flatMap((one) => (one.user !== user && one.user.name !== undefined ? [one.user.name] : [])),
         tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
         enabled: end,
+        alsoOfCluster: user.ofCluster !== true && inBoth.has(sameNameKey(user.name)),
       },
     })
   })
@@ -92,13 +93,14 @@ export async function changeUser(
     } else if (cut.failure.code !== 'REVOKE_UNKNOWN') open = cut.failure.detail
   }
   if (given.json > 0) {
-    const { name: user, file, line, changed: isChanged, alsoOldKeys, tidied } = result
+    const { name: user, file, line, changed: isChanged, alsoOldKeys, tidied, alsoOfCluster } = result
     terminal.printJson({
       user,
       file,
       line,
       changed: isChanged,
       alsoOldKeys,
+      alsoOfCluster,
       tidied,
       expired,
       server: answer,
@@ -111,6 +113,7 @@ export async function changeUser(
   terminal.note(describe(change, result))
   if (unrecorded !== undefined) terminal.note(`the audit log has no line about it: ${unrecorded.detail}`)
   for (const old of result.tidied) terminal.note(`removed ${old}: these old keys ended more than 30 days ago`)
+  if (result.alsoOfCluster) terminal.note(aboutTheOther(change, result.name))
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
   const status = reportServer(answer, terminal)
@@ -123,6 +126,15 @@ export async function changeUser(
   if (open === undefined) return status
   terminal.note(`what is open for ${result.name} was not ended (${open}): ghostport revoke ${result.name}`)
   return 1
+}
+
+/** The cluster has a user of the same name. */
+function aboutTheOther(change: Change, name: StanzaName): string {
+  const its = `the cluster has a user ${name} too, who is as before`
+  if (change === 'remove')
+    return `${its} and counts at this node now. For all nodes: ghostport user remove ${name}, once more`
+  if (change === 'enable') return `${its}: other nodes do not have this one`
+  return `${its}, and counts at other nodes. For all nodes: ghostport user remove ${name} --local, then ghostport user disable ${name}`
 }
 
 function describe(

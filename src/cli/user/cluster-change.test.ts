@@ -14,14 +14,15 @@ const SETTINGS = [
 const stanza = (name: string, ...lines: readonly string[]): string =>
   ['SOURCE ANY', `NAME ${name}`, ...lines, `KEY the key of ${name}`, `HMAC_KEY the other of ${name}`].join('\n')
 
+const files = (copy: string) =>
+  filesFromSnapshot({
+    texts: { [CONF]: SETTINGS, '/etc/fwknop/access.conf': stanza('owner'), [COPY]: copy },
+    folders: {},
+    failures: {},
+  })
+
 /** @returns what is made of a copy with these stanzas, in place of one that has ada's alone. */
 function changed(...stanzas: readonly string[]) {
-  const files = (copy: string) =>
-    filesFromSnapshot({
-      texts: { [CONF]: SETTINGS, '/etc/fwknop/access.conf': stanza('owner'), [COPY]: copy },
-      folders: {},
-      failures: {},
-    })
   const text = `${stanzas.join('\n\n')}\n`
   const after = loadConfig(files(text), { server: CONF })
   assert.ok(after.ok, JSON.stringify(after))
@@ -39,6 +40,22 @@ describe('changes to the stanzas of a cluster', () => {
     const moved = changed(stanza('bob'))
     assert.ok(moved.ok)
     assert.deepEqual(moved.value.map(({ key }) => key).sort(), ['ada', 'bob'])
+  })
+
+  it('have those that a command counts on, as they are; and are refused where they are not in force here', () => {
+    const asked = (copy: string) => {
+      const loaded = loadConfig(files(copy), { server: CONF })
+      assert.ok(loaded.ok, JSON.stringify(loaded))
+      return clusterChanges(loaded.value.server, files(copy), new Map(), loaded.value, new Set(['ada']))
+    }
+    const ada = stanza('ada')
+    assert.deepEqual(asked(`${ada}\n\n${stanza('bob')}\n`), {
+      ok: true,
+      value: [{ key: 'ada', before: ada, after: ada }],
+    })
+    const refused = asked(`${stanza('ada', 'FORCE_NAT 10.0.0.1 22')}\n`)
+    assert.ok(!refused.ok)
+    assert.match(refused.failure.detail, /ada of the cluster is left out at this node: FORCE_NAT needs/)
   })
 
   for (const [what, lines] of [

@@ -20,31 +20,35 @@ export function clusterFile(server: Pick<ServerConfig, 'cluster' | 'replay'>): s
 
 /**
  * @param texts what the files are to say. @param after what is loaded from them.
- * @returns what changes in the cluster; or why such a stanza cannot be there.
+ * @param relied the keys of stanzas that stay as they are, and that the cluster must still have so: a “change” of each
+ * into itself is asked for.
+ * @returns what changes in the cluster; or why such a stanza cannot be there, or is not in force here.
  */
 export function clusterChanges(
   server: ServerConfig,
   files: ConfigFiles,
   texts: ReadonlyMap<string, string>,
   after: LoadedConfig,
+  relied: ReadonlySet<string> = new Set(),
 ): Result<readonly StanzaChange[]> {
   const file = clusterFile(server)
   const text = file === undefined ? undefined : texts.get(file)
-  if (file === undefined || text === undefined) return ok([])
+  if (file === undefined || (text === undefined && relied.size === 0)) return ok([])
   const earlier = files.read(file)
   const there = stanzaTexts(earlier.ok ? earlier.value : '')
-  const wanted = stanzaTexts(text)
+  const wanted = text === undefined ? there : stanzaTexts(text)
   const known = new Set(there.map((stanza) => stanza.text))
+  const isRelied = (stanza: Placed): boolean => relied.size > 0 && relied.has(stanzaKey(stanza.text) ?? '')
   // Each that is new, also one that has no key here because it may not be there: it must not just be left out.
   for (const stanza of wanted) {
-    const judged = known.has(stanza.text) ? ok(undefined) : judge(file, stanza, after)
+    const judged = known.has(stanza.text) && !isRelied(stanza) ? ok(undefined) : judge(file, stanza, after)
     if (!judged.ok) return judged
   }
   const [before, now] = [byKey(there), byKey(wanted)]
   const changes: StanzaChange[] = []
   for (const [key, stanza] of now) {
     const old = before.get(key)?.text
-    if (old === stanza.text) continue
+    if (old === stanza.text && !relied.has(key)) continue
     changes.push({ key, ...(old !== undefined && { before: old }), after: stanza.text })
   }
   for (const [key, { text: old }] of before) if (!now.has(key)) changes.push({ key, before: old })

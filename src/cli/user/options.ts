@@ -49,6 +49,10 @@ export const options = {
   'profile-file': { value: 'FILE', help: 'add, rotate: write the profile into a new FILE that only you can read' },
   local: { help: 'the users of this node’s own access.conf, where CLUSTER_USERS shares those of the cluster' },
   all: { help: 'publish: all users of this node' },
+  except: {
+    value: 'NAMES',
+    help: 'publish --all: these stay in access.conf, such as the administrators’ way in; several with commas',
+  },
   copy: { help: 'publish: what this node has last had of the cluster becomes its newest state (docs/CLUSTER.md)' },
   json: { help: 'print one JSON object, also for a failure' },
 } as const
@@ -83,7 +87,7 @@ export const ACTIONS = {
   show: FILES,
   rotate: [...FILES, ...PROFILE, ...FLEET, 'nat', 'overlap', 'open'],
   import: [...ANYWHERE, 'nodes-file', 'open', 'source', 'expire'],
-  publish: [...ANYWHERE, 'all', 'copy'],
+  publish: [...ANYWHERE, 'all', 'except', 'copy'],
   disable: FILES,
   enable: FILES,
   remove: FILES,

@@ -206,6 +206,9 @@ export class ClusterUsers {
       if (pages === undefined) return this.#cannot('some pages of its users are missing')
       const changed = changePages(pages, marked(changes, new Date().toISOString()))
       if (!changed.ok) return changed
+      // All is as the command took it to be, and nothing is to be written.
+      const isUnchanged = changed.value.length === pages.length && changed.value.every(({ id }) => id !== undefined)
+      if (top !== undefined && isUnchanged) return ok({ version: top.version })
       const made = await this.#publish(changed.value, top, [])
       if (made !== 'again') return made
       await delay(Math.random() * MOST_PAUSE * (attempt + 1))
