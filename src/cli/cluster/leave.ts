@@ -1,5 +1,7 @@
 /** `ghostport cluster leave`: this host is no node any more. Nothing in etcd is touched. */
 import { existsSync } from 'node:fs'
+import type { StanzaName } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
 import { clusterCopyPath, clusterCopyStatePath } from '../../config/server/server-config.ts'
 import { withoutSettings } from '../../host/set-up/edit-settings.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -7,6 +9,8 @@ import { systemPath } from '../../system/system-path.ts'
 import type { Outcome } from '../command.ts'
 import { ask } from '../terminal/ask.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { readAccess } from '../user/access-files.ts'
+import { stateOf } from '../user/list-users.ts'
 import {
   AUTHORITIES_NAME,
   besideSettings,
@@ -36,15 +40,18 @@ export async function leaveCluster(given: Given, terminal: Terminal): Promise<Ou
   // They hold the keys of all users, and the next cluster has others.
   const copies = [clusterCopyPath(config), clusterCopyStatePath(config)]
   const removed = [...made, ...copies].filter((path) => existsSync(systemPath(path)))
+  const shutOut = onlyOfCluster(file)
   const plan = [
     `the settings CLUSTER… in ${file} become comments`,
     ...removed.map((path) => `${path} is removed`),
+    ...(shutOut.length === 0 ? [] : [`these users of the cluster get in here no more: ${shortened(shutOut)}`]),
     `after that, a packet that was used at another node of ${cluster.cluster} is new here, while it is young`,
   ]
-  const left = await askAndLeave(host.value, { to: cluster.cluster, plan, removed }, given, terminal)
+  const left = await askAndLeave(host.value, { to: cluster.cluster, plan, removed, shutOut }, given, terminal)
   if (left !== 'left') return left
   const { user, cluster: name } = cluster
-  if (given.json > 0) terminal.printJson({ dryRun: false, removed, remains: `ghostport/${name}/`, user: user ?? null })
+  if (given.json > 0)
+    terminal.printJson({ dryRun: false, removed, shutOut, remains: `ghostport/${name}/`, user: user ?? null })
   else
     terminal.note([
       `next: ${RESTART}`,
@@ -71,16 +78,41 @@ async function leaveTheRest(host: HostSettings, given: Given, terminal: Terminal
     `${file} has no CLUSTER: this host is in no cluster, and has files of one`,
     ...removed.map((path) => `${path} is removed`),
   ]
-  const left = await askAndLeave(host, { to: 'files of a cluster', plan, removed }, given, terminal)
+  const left = await askAndLeave(host, { to: 'files of a cluster', plan, removed, shutOut: [] }, given, terminal)
   if (left !== 'left') return left
   if (given.json > 0) terminal.printJson({ dryRun: false, removed })
   else terminal.note('they are removed')
   return 0
 }
 
+/** Who gets in at this host by a stanza of the cluster now: its own access.conf does not have them. */
+function onlyOfCluster(file: string): readonly StanzaName[] {
+  const access = readAccess({ server: file })
+  // Where the files cannot be read, the server lets nobody in anyway.
+  if (!access.ok) return []
+  const now = systemClock.now()
+  return access.value.users.flatMap((user) =>
+    user.ofCluster && user.name !== undefined && ['active', 'invited'].includes(stateOf(user, now)) ? [user.name] : [],
+  )
+}
+
+const MOST_SHOWN = 10
+
+function shortened(names: readonly string[]): string {
+  const more = names.length - MOST_SHOWN
+  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+interface Leaving {
+  readonly to: string
+  readonly plan: readonly string[]
+  readonly removed: readonly string[]
+  readonly shutOut: readonly StanzaName[]
+}
+
 async function askAndLeave(
   host: HostSettings,
-  { to, plan, removed }: { readonly to: string; readonly plan: readonly string[]; readonly removed: readonly string[] },
+  { to, plan, removed, shutOut }: Leaving,
   given: Given,
   terminal: Terminal,
 ): Promise<Outcome | 'left'> {
@@ -93,7 +125,7 @@ async function askAndLeave(
   const agreed = isDry || given.yes > 0 ? ok(true) : agree()
   if (!agreed.ok) return agreed
   if (isDry || !agreed.value) {
-    if (given.json > 0) terminal.printJson({ dryRun: isDry, removes: removed })
+    if (given.json > 0) terminal.printJson({ dryRun: isDry, removes: removed, shutOut })
     else terminal.note('nothing was changed')
     return agreed.value ? 0 : 1
   }
