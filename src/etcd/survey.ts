@@ -216,7 +216,9 @@ function presences(value: unknown, cluster: string) {
   const prefix = presencePrefix(cluster)
   return valuesIn(value).flatMap(({ key, value: text }) => {
     const read = key.startsWith(prefix) ? parsePresence(key.slice(prefix.length), text) : undefined
-    return read === undefined ? [] : [{ ...read, twin: read.twin ? ('yes' as const) : ('no' as const) }]
+    if (read === undefined) return []
+    const { line: _, twin, ...shown } = read
+    return [{ ...shown, twin: twin ? ('yes' as const) : ('no' as const) }]
   })
 }
 
