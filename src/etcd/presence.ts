@@ -76,8 +76,8 @@ export interface AnnouncerParts {
   readonly instance: string
   readonly clocks: LeaseClocks
   /**
-   * Called when etcd shows an earlier line of this instance than it has confirmed. A backup was restored, perhaps with a
-   * later revision than before (`--bump-revision`), which nothing else notices.
+   * Called when etcd shows an earlier line of this instance than it has confirmed. A backup was restored, perhaps with
+   * a later revision than before (`--bump-revision`), which nothing else notices.
    */
   readonly onForgotten: () => void
 }
