@@ -13,8 +13,10 @@ import { parseAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { ok } from '../../result.ts'
 import { port, type Seconds } from '../../units.ts'
-import { Revocation } from './revocation.ts'
+import { Revocation, type RevocationParts } from './revocation.ts'
+import { grantTag } from './revoke-target.ts'
 import { Unconfirmed } from './unconfirmed.ts'
+import type { Candidate } from './under-way.ts'
 
 const opening: Opening = { kind: 'access', protocol: 'tcp', port: port(22) }
 
@@ -28,7 +30,7 @@ function grantOf(address: string, name = 'alice'): Grant {
   }
 }
 
-async function server(t: TestContext) {
+async function server(t: TestContext, settled: RevocationParts['settled'] = async () => true) {
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-revocation-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'revocations')
@@ -49,8 +51,8 @@ async function server(t: TestContext) {
       },
     },
     ...{ log, unconfirmed: new Unconfirmed(file) },
-    settled: async () => true,
-    stanzas: () => [],
+    settled,
+    stanzas: () => [{ id: 3, name: 'alice' }],
     config: () => ({ kind: 'relay', listeners: [] }) as never,
     closeNow: async () => ok({ good: 0, failed: 0, unfinished: 0 }),
     owing: () => [],
@@ -106,5 +108,64 @@ describe('what other nodes end here', () => {
       ends().map(({ fields }) => [fields['detail'], fields['by'], fields['for']]),
       [['its own client closed it', 'web-1', '198.51.100.1']],
     )
+  })
+})
+
+describe('what is on its way', () => {
+  const candidate = (stanza: string, source: string, isOfCluster = false): Candidate => {
+    const address = parseAddress(source)
+    assert.ok(address.ok)
+    return { stanzas: [stanza], sources: [address.value], isOfCluster }
+  }
+  const own = candidate('Alice', '198.51.100.1')
+  const far = candidate('alice', '198.51.100.9', true)
+  const bob = candidate('bob', '198.51.100.1')
+  const stranger = candidate('bob', '203.0.113.5')
+  const grant = grantOf('198.51.100.1')
+
+  for (const [what, word, concerned] of [
+    ['a user', 'alice', [own, far]],
+    ['the number of a user', '3', [own, far]],
+    ['an address', '198.51.100.1', [own, bob]],
+    ['a grant', grantTag(grant.id), [own, bob]],
+  ] as const)
+    it(`is waited for, where it may open what is revoked again: ${what}`, async (t) => {
+      const seen: Candidate[][] = []
+      const { revocation, open, live } = await server(t, async (_, isConcerned) => {
+        seen.push([own, far, bob, stranger].filter(isConcerned))
+        return false
+      })
+      await open([grant])
+      const answer = await revocation.answer(word, {})
+      assert.ok('problem' in answer, JSON.stringify(answer))
+      assert.match(answer.problem ?? '', /still wait to be judged.*: revoke again/)
+      assert.deepEqual(seen, [concerned])
+      assert.deepEqual(await live(), [])
+    })
+
+  it('of other nodes is not waited for by what another node revokes: it waits for that', async (t) => {
+    const seen: Candidate[][] = []
+    const { revocation, open } = await server(t, async (_, isConcerned) => {
+      seen.push([own, { ...own, isOfCluster: true }, far, bob, stranger].filter(isConcerned))
+      return true
+    })
+    await open([grant])
+    await revocation.revokedElsewhere([grant], 'web-1')
+    assert.deepEqual(seen, [[own, bob]])
+  })
+
+  it('opens during the wait, and ends', async (t) => {
+    const late = grantOf('198.51.100.2')
+    let opens = async (): Promise<void> => {}
+    const { revocation, open, live, ends } = await server(t, async () => {
+      await opens()
+      return true
+    })
+    await open([grant])
+    opens = () => open([late])
+    const answer = await revocation.answer('alice', {})
+    assert.ok('revoked' in answer && answer.problem === undefined, JSON.stringify(answer))
+    assert.equal(answer.revoked.length, 2)
+    assert.deepEqual([await live(), ends().length], [[], 2])
   })
 })

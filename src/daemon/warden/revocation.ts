@@ -21,6 +21,7 @@ import { CLOSED_BY_CLIENT, grantFields } from './journal.ts'
 import { grantTag, matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
 import type { Begun, Unconfirmed } from './unconfirmed.ts'
+import type { IsConcerned } from './under-way.ts'
 
 /** What ended. Stable: fields are added, never changed (docs/OPERATING.md § Revoke). */
 export interface Revoked {
@@ -48,8 +49,12 @@ export type RevokeAnswer = Revoked | { readonly failure: Failure }
 export interface RevocationParts {
   readonly firewall: Firewall
   readonly log: Log
-  /** Resolves when the knocks that wait now were judged, or after this time. @returns whether they were. */
-  readonly settled: (patience: Milliseconds) => Promise<boolean>
+  /**
+   * Resolves when what is on its way now was judged, or after this time. Of what waits for others (the cluster, names,
+   * users), only what is concerned counts.
+   * @returns whether it was.
+   */
+  readonly settled: (patience: Milliseconds, isConcerned: IsConcerned) => Promise<boolean>
   readonly stanzas: () => readonly Named[]
   readonly config: () => FirewallConfig
   /** Has the closes of cycles run, as `Commands.closeNow`. */
@@ -89,6 +94,8 @@ interface Meant {
   readonly stanzas: readonly string[]
   /** All connections from there end. */
   readonly address?: IpAddress
+  /** What is on its way, and may open it again. */
+  readonly isConcerned: IsConcerned
 }
 
 export class Revocation {
@@ -224,7 +231,10 @@ export class Revocation {
     return await this.#begun(begun, async () => {
       const live = await this.#parts.firewall.grants()
       if (!live.ok) return live
-      return await this.#endAll({ word, isMeant: ({ id }) => ids.has(id), stanzas: [] }, live.value, by)
+      const sources = sourcesOf(grants)
+      // Not what other nodes have granted: it may wait for this to end.
+      const isConcerned: IsConcerned = (one) => !one.isOfCluster && one.sources.some((source) => sources.has(source))
+      return await this.#endAll({ word, isMeant: ({ id }) => ids.has(id), stanzas: [], isConcerned }, live.value, by)
     })
   }
 
@@ -238,8 +248,10 @@ export class Revocation {
     const cycles = owing().map(({ stanza }) => stanza)
     const unknown = whyUnknown(target, known, named, cycles)
     if (unknown !== undefined) return { ok: false, failure: unknown }
+    const words = stanzaWords(target, named)
     const meant = {
-      ...{ word: targetWord(target), isMeant, stanzas: stanzaWords(target, named) },
+      ...{ word: targetWord(target), isMeant, stanzas: words },
+      isConcerned: concernedBy(target, words, sourcesOf(known.filter(isMeant))),
       ...(target.kind === 'address' && { address: target.address }),
     }
     const by = { detail: revokedBy(asker), fields: askerFields(asker) }
@@ -264,7 +276,7 @@ export class Revocation {
 
   async #endAll(meant: Meant, live: readonly LiveGrant[], by: By): Promise<Result<Revoked, Failure>> {
     const { firewall, settled, config, closeNow } = this.#parts
-    const { isMeant, stanzas, address } = meant
+    const { isMeant, stanzas, address, isConcerned } = meant
     const which = { stanzas, ...(address !== undefined && { source: address }) }
     const closing = closeNow(which)
     const revoked = await this.#close(
@@ -274,7 +286,7 @@ export class Revocation {
     if (!revoked.ok) return revoked
     const ended = await this.#end(meant)
     if (!ended.ok) return ended
-    const isSettled = await settled(PATIENCE)
+    const isSettled = await settled(PATIENCE, isConcerned)
     const late = await firewall.grants()
     const more = late.ok
       ? await this.#close(
@@ -337,6 +349,29 @@ export class Revocation {
     const now = Date.now()
     for (const [i, grant] of grants.entries())
       if (results[i]?.ok) this.#admitted.note(grant, now, now + grant.lifetime * 1000)
+  }
+}
+
+function sourcesOf(grants: readonly Grant[]): ReadonlySet<IpAddress> {
+  return new Set(grants.map(({ source }) => source))
+}
+
+/**
+ * @param words the names and numbers of the target's stanzas.
+ * @param sources of the grants that it means now.
+ */
+function concernedBy(target: Target, words: readonly string[], sources: ReadonlySet<IpAddress>): IsConcerned {
+  switch (target.kind) {
+    case 'user': {
+      const meant = new Set(words.map((word) => word.toLowerCase()))
+      return ({ stanzas }) => stanzas.some((stanza) => meant.has(stanza.toLowerCase()))
+    }
+    case 'address':
+      return (one) => one.sources.includes(target.address)
+    case 'grant':
+      return (one) => one.sources.some((source) => sources.has(source))
+    default:
+      return target satisfies never
   }
 }
 

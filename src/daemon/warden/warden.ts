@@ -171,7 +171,10 @@ export class Warden {
     this.#audit = new AuditTrail(() => configurations.active.server.auditLog, log)
     this.#revocation = new Revocation({
       ...{ firewall: parts.firewall, log },
-      settled: (patience) => this.#admission.settled(patience),
+      settled: async (...what) => {
+        const settled = await Promise.all([this.#admission.settled(...what), this.#gates?.settled(...what) ?? true])
+        return !settled.includes(false)
+      },
       stanzas: () => configurations.active.policy.stanzas,
       config: () => configurations.active.server.firewall,
       closeNow: (which) => parts.commands.closeNow(which),

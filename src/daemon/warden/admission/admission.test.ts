@@ -11,13 +11,14 @@ import { createMemoryFirewall } from '../../../firewall/memory.ts'
 import { MemoryLog } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { memoryReplayStore } from '../../../replay/memory.ts'
-import { refuse } from '../../../result.ts'
+import { ok, refuse } from '../../../result.ts'
 import { milliseconds, seconds, unixSeconds } from '../../../units.ts'
 import { type Knock, parseKnock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import type { ClusterClaim } from '../cluster-process/cluster.ts'
 import { Journal } from '../journal.ts'
 import type { ReceiverNumber } from '../receiver-health.ts'
+import type { Candidate } from '../under-way.ts'
 import { Admission, type AdmissionParts, type Terms } from './admission.ts'
 import type { NameAnswer } from './name-lookups.ts'
 
@@ -377,4 +378,138 @@ test('at the end, what waits for a name is refused', async () => {
   await asks(1)
   await made.close()
   assert.deepEqual([verdicts(), asked[0]?.ended], [['NAME_NOT_LOOKED_UP'], true])
+})
+
+const SOON = milliseconds(20)
+const PATIENCE = milliseconds(5000)
+
+test('settled waits for a knock that the cluster was asked about: then it is open', async () => {
+  const { made, submit, disk, etcd, isOpen } = await inCluster()
+  submit(knock())
+  disk.resolve('written')
+  for (let i = 0; i < 50; i++) await setImmediate()
+  assert.equal(await made.settled(SOON), false)
+  const settled = made.settled(PATIENCE)
+  etcd.resolve('first')
+  assert.equal(await settled, true)
+  assert.equal(await isOpen(), true)
+  assert.equal(await made.settled(SOON), true)
+  await made.close()
+})
+
+test('settled waits for a knock that another node has used, or whose disk fails, no longer than for its verdict', async () => {
+  for (const end of [{ usedAt: 'web-2' }, { unknown: 'no answer in time' }] as const) {
+    const { made, submit, disk, etcd, isOpen } = await inCluster()
+    submit(knock())
+    disk.resolve('written')
+    etcd.resolve(end)
+    assert.equal(await made.settled(PATIENCE), true)
+    assert.equal(await isOpen(), false)
+    await made.close()
+  }
+  const { made, submit, disk } = await inCluster()
+  submit(knock())
+  disk.resolve('failed')
+  assert.equal(await made.settled(PATIENCE), true)
+  await made.close()
+})
+
+test('settled waits for a knock that waits for a name, also over a reload, and after the cluster has answered', async () => {
+  const firewall = await installed()
+  const etcd = later<ClusterClaim>()
+  const { made, asked, asks, inForce, verdicts } = admission(firewall, undefined, {
+    cluster: { claim: (digests) => digests.map(() => etcd.promise) },
+  })
+  made.submit([named()], open, FIRST)
+  for (let i = 0; i < 50; i++) await setImmediate()
+  let isSettled = false
+  const settled = made.settled(PATIENCE).then((is) => {
+    isSettled = is
+  })
+  etcd.resolve('first')
+  await asks(1)
+  inForce.terms = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\n')
+  made.reconsider()
+  await asks(2)
+  assert.equal(isSettled, false)
+  asked[1]?.answer(INNER)
+  await settled
+  assert.deepEqual([isSettled, verdicts()], [true, ['granted']])
+  await made.close()
+})
+
+test('settled does not wait for knocks of others at the cluster', async () => {
+  const { made, submit, disk, etcd } = await inCluster(
+    'SOURCE ANY\nKEY one\nHMAC_KEY two\nNAME ada\nOPEN_PORTS tcp/22\n\n' +
+      'SOURCE ANY\nKEY three\nHMAC_KEY four\nNAME bob\nOPEN_PORTS tcp/22\n',
+  )
+  submit(knock(), { ...knock({ source: '198.51.100.9' }), openedBy: 2 as Knock['openedBy'] })
+  disk.resolve('written')
+  for (let i = 0; i < 50; i++) await setImmediate()
+  const seen: Candidate[] = []
+  assert.equal(await made.settled(PATIENCE, (one) => seen.push(one) < 0), true)
+  assert.deepEqual(seen, [
+    { stanzas: ['ada'], sources: ['192.0.2.1'], isOfCluster: false },
+    { stanzas: ['bob'], sources: ['192.0.2.1', '198.51.100.9'], isOfCluster: false },
+  ])
+  assert.equal(await made.settled(SOON, ({ stanzas }) => stanzas.includes('bob')), false)
+  etcd.resolve('first')
+  await made.close()
+})
+
+test('a mistake of ours over a knock that the cluster has answered leaves nobody waiting for it', async () => {
+  const firewall = await installed()
+  const faulty: Firewall = { ...firewall, open: () => Promise.reject(new Error('a mistake')) }
+  const { made } = admission(faulty, undefined, { cluster: { claim: (all) => all.map(async () => 'first') } })
+  made.submit([knock()], open, FIRST)
+  assert.equal(await made.settled(PATIENCE), true)
+  await made.close()
+})
+
+test('a closing knock waits for the earlier knocks of its key that are at the cluster, and for no others', async () => {
+  const firewall = await installed()
+  const etcd: ReturnType<typeof later<ClusterClaim>>[] = []
+  const both = terms(
+    'SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22\n\nSOURCE ANY\nKEY three\nHMAC_KEY four\nOPEN_PORTS tcp/22\n',
+  )
+  const steps: string[] = []
+  const { made, verdicts, told } = admission(
+    {
+      ...firewall,
+      open: (grants) => {
+        steps.push('open')
+        return firewall.open(grants)
+      },
+    },
+    undefined,
+    {
+      closeOwn: async () => {
+        steps.push('close')
+        return ok([])
+      },
+      cluster: {
+        claim: (digests) =>
+          digests.map(() => {
+            const one = later<ClusterClaim>()
+            etcd.push(one)
+            return one.promise
+          }),
+      },
+      current: () => both,
+    },
+  )
+  const other = { ...knock(), openedBy: 2 as Knock['openedBy'] }
+  made.submit([knock(), other], both, FIRST)
+  for (let i = 0; i < 50; i++) await setImmediate()
+  made.submit([knock({ kind: 'close', ports: [] })], both, FIRST)
+  for (let i = 0; i < 50; i++) await setImmediate()
+  etcd[2]?.resolve('first')
+  for (let i = 0; i < 50; i++) await setImmediate()
+  assert.deepEqual(verdicts(), [])
+  etcd[0]?.resolve('first')
+  await told(2)
+  assert.deepEqual(steps, ['open', 'close'])
+  etcd[1]?.resolve('first')
+  await made.close()
+  assert.equal(verdicts().length, 3)
 })

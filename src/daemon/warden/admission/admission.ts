@@ -18,7 +18,6 @@
  * refused. The answer of the cluster changes nothing then, and the cluster refuses a copy later.
  */
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Grant } from '../../../access/grant.ts'
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
@@ -42,6 +41,7 @@ import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
 import type { Cluster, ClusterClaim } from '../cluster-process/cluster.ts'
 import type { Journal } from '../journal.ts'
 import type { ReceiverNumber } from '../receiver-health.ts'
+import { type Candidate, type IsConcerned, settlesWithin, UnderWay } from '../under-way.ts'
 import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
 import { type Doubt, isDisbelieved, judgeBelieved } from './judge-believed.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
@@ -101,15 +101,23 @@ interface NewKnock {
   readonly from: ReceiverNumber
 }
 
-/** A new knock with its terms, or one that waited for a name. */
-type Queued = NewKnock | { readonly claimed: ClaimedKnock; readonly under: 'current' }
+/** A knock that waits, or waited, for the cluster or for a name. */
+interface WaitingKnock extends ClaimedKnock {
+  /** Its verdict is told. */
+  readonly onTold: () => void
+}
+
+/** A new knock with its terms, or one that waited. */
+type Queued = NewKnock | { readonly claimed: WaitingKnock; readonly under: 'current' }
 
 export class Admission {
   readonly #parts: AdmissionParts
   readonly #queue: BatchQueue<Queued>
   readonly #lookups: NameLookups
   /** Knocks that wait for a name. */
-  readonly #nameless = new Set<ClaimedKnock>()
+  readonly #nameless = new Set<WaitingKnock>()
+  /** Knocks that wait for the cluster or for a name, until their verdict is told. */
+  readonly #underWay = new UnderWay<ClaimedKnock>()
   /** What the cluster was asked while the replay store wrote the packets of the batch. No answer rejects. */
   readonly #asked = new Map<ReplayDigest, Promise<ClusterClaim>>()
   /** Knocks that wait for the cluster. Each settles. */
@@ -178,13 +186,32 @@ export class Admission {
     this.#queue.push(waiting.map((claimed) => ({ claimed, under: 'current' })))
   }
 
-  /** Resolves when what waits now was judged, or after this time. @returns whether it was. */
-  async settled(patience: Milliseconds): Promise<boolean> {
-    const enough = new AbortController()
-    const late = delay(patience, false, { signal: enough.signal }).catch(() => false)
-    const isSettled = await Promise.race([this.#queue.settled().then(() => true), late])
-    enough.abort()
-    return isSettled
+  /**
+   * Resolves when the knocks of before have their verdict, or after this time: all that are in the queue, and of those
+   * that wait for the cluster or for a name the ones that count.
+   * @returns whether they have it.
+   */
+  settled(patience: Milliseconds, isConcerned: IsConcerned = () => true): Promise<boolean> {
+    return settlesWithin(this.#settled(isConcerned), patience)
+  }
+
+  async #settled(isConcerned: IsConcerned): Promise<void> {
+    // First: who is in the queue may come to wait for the cluster.
+    await this.#queue.settled()
+    await this.#underWay.settled((claimed) => isConcerned(this.#candidate(claimed)))
+  }
+
+  /** Under the current terms: these judge it. */
+  #candidate({ knock: { message, packet }, keyring: name }: ClaimedKnock): Candidate {
+    const { index } = this.#parts.current()
+    const keyring = index.keyringNamed(name)
+    const stanzas = keyring === undefined ? [] : index.stanzasFor(keyring, packet.source, packet.destinationPort)
+    const { source } = message
+    return {
+      stanzas: stanzas.map((stanza) => stanza.name ?? `${stanza.id}`),
+      sources: source === 'packet-source' ? [packet.source] : [packet.source, source],
+      isOfCluster: false,
+    }
   }
 
   /** Judges what still waits, refuses what waits for a name, and logs what is still folded. */
@@ -247,12 +274,13 @@ export class Admission {
     if (unclaimed.length > 0) send({ type: 'unclaimed', digests: unclaimed })
   }
 
-  async #judgeClaimed(knocks: readonly ClaimedKnock[]): Promise<void> {
+  async #judgeClaimed(knocks: readonly WaitingKnock[]): Promise<void> {
     const terms = this.#parts.current()
     const verdicts = await this.#attempt(() => judgeClaimed(knocks, this.#judging(terms)))
     for (const [i, claimed] of knocks.entries()) {
       const verdict = verdicts[i]
-      if (verdict !== undefined) this.#settle(claimed.knock, verdict, terms, claimed)
+      if (verdict === undefined) claimed.onTold()
+      else this.#settle(claimed.knock, verdict, terms, claimed)
     }
     this.#logSuppressedSoon()
   }
@@ -280,18 +308,22 @@ export class Admission {
   }
 
   /** Tells the verdict, or asks the cluster, or looks up the name that it waits for. @param before if it waited. */
-  #settle(knock: Knock, verdict: Verdict, terms: Terms, before?: ClaimedKnock): void {
+  #settle(knock: Knock, verdict: Verdict, terms: Terms, before?: WaitingKnock): void {
     const { current } = this.#parts
     const { index } = terms
     const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
     if (verdict.granted || stanza === undefined || (verdict.lookUp === undefined && !verdict.askCluster)) {
       this.#tell(knock, verdict, index)
+      before?.onTold()
       return
     }
     const keyring = index.keyringOf(stanza, keyKindOf(knock))
     if (keyring === undefined) throw new Error('a stanza without the keys of its packet')
-    const claimed: ClaimedKnock = before ?? { knock, keyring: keyring.name }
-    if (verdict.askCluster) this.#askCluster(claimed)
+    const isOfKey = (one: ClaimedKnock): boolean => one.keyring === keyring.name
+    // What its client asked for before a close ends by it, also where that waits.
+    const earlier = knock.message.kind === 'close' ? this.#underWay.settled(isOfKey) : undefined
+    const claimed = before ?? this.#begins({ knock, keyring: keyring.name })
+    if (verdict.askCluster) this.#askCluster(claimed, earlier)
     if (verdict.lookUp === undefined) return
     const asker = { keyring: claimed.keyring, source: knock.packet.source }
     // The current terms may not need the name.
@@ -310,9 +342,14 @@ export class Admission {
           { ...refusal(answer.failure, [stanza]), ...(receiptDue !== undefined && { receiptDue }) },
           index,
         )
+        claimed.onTold()
         this.#logSuppressedSoon()
       }
     })
+  }
+
+  #begins(claimed: ClaimedKnock): WaitingKnock {
+    return { ...claimed, onTold: this.#underWay.begin(claimed) }
   }
 
   #askAtOnce(cluster: Pick<Cluster, 'claim'>, digests: readonly ReplayDigest[]): void {
@@ -323,13 +360,14 @@ export class Admission {
     }
   }
 
-  /** Others do not wait for it. */
-  #askCluster(claimed: ClaimedKnock): void {
+  /** Others do not wait for it. @param earlier what it waits for as well. */
+  #askCluster(claimed: WaitingKnock, earlier?: Promise<void>): void {
     const { digest } = claimed.knock
     const asked = this.#asked.get(digest) ?? this.#parts.cluster?.claim([digest])[0]
     this.#asked.delete(digest)
     if (asked === undefined) throw new Error('a knock waits for a cluster that is not there')
-    const waiting = asked.then((cluster) => {
+    const answered = earlier === undefined ? asked : earlier.then(() => asked)
+    const waiting = answered.then((cluster) => {
       this.#atCluster.delete(waiting)
       this.#queue.push([{ claimed: { ...claimed, cluster }, under: 'current' }])
     })

@@ -14,6 +14,7 @@ import {
   type RevocationRecord,
   readGrantRecord,
   readRevocationRecord,
+  whomFor,
 } from '../../../cluster-record/gate-records.ts'
 import type { RecordId } from '../../../cluster-record/record-name.ts'
 import { fitsPattern } from '../../../config/reading/name-pattern.ts'
@@ -26,6 +27,7 @@ import { type Failure, type Result, refuse } from '../../../result.ts'
 import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { grantFields, type Journal } from '../journal.ts'
+import { type IsConcerned, UnderWay } from '../under-way.ts'
 import { judgeRecord, stanzaFor } from './judge-record.ts'
 import type { Outbox } from './outbox.ts'
 import type { Taken, TakenFile } from './taken-file.ts'
@@ -68,10 +70,16 @@ const TOLD_AT_ONCE = 100
 /** Records that wait. One transaction of the firewall opens many. */
 const MOST_WAITING = 20_000
 
-type Item =
-  /** `isAgain`: it waited for the users of the cluster. */
-  | { readonly id: RecordId; readonly grant: GrantRecord; readonly isAgain?: true }
-  | { readonly id: RecordId; readonly revocation: RevocationRecord }
+interface GrantItem {
+  readonly id: RecordId
+  readonly grant: GrantRecord
+  /** It waited for the users of the cluster. */
+  readonly isAgain?: true
+  /** It is open, or does not open. */
+  readonly onDone: () => void
+}
+
+type Item = GrantItem | { readonly id: RecordId; readonly revocation: RevocationRecord }
 
 /** A grant that is to end here. */
 interface Ending {
@@ -100,6 +108,8 @@ export class Gate {
   /** Monotonic. */
   #untoldSince = 0
   #telling = false
+  /** Grants that wait, or are being opened. */
+  readonly #underWay = new UnderWay<GrantRecord>()
 
   constructor(parts: GateParts) {
     this.#parts = parts
@@ -113,7 +123,8 @@ export class Gate {
     parts.records.on('grant', {
       onRecord: (id, value) => {
         const grant = readGrantRecord(value)
-        if (grant !== undefined && this.#isForUs(grant) && parts.taken.isNew(id, grant.end)) this.#push({ id, grant })
+        if (grant !== undefined && this.#isForUs(grant) && parts.taken.isNew(id, grant.end))
+          this.#push({ id, grant, onDone: this.#underWay.begin(grant) })
       },
     })
   }
@@ -151,6 +162,13 @@ export class Gate {
     for (const { id, end } of ended) this.#sayClosed(id, end)
   }
 
+  /** Resolves when the grants of before are open here, or do not open. */
+  settled(isConcerned: IsConcerned): Promise<void> {
+    return this.#underWay.settled((record) =>
+      isConcerned({ stanzas: [record.name], sources: [whomFor(record)], isOfCluster: true }),
+    )
+  }
+
   /** It is not open here, and never opens: it was revoked, or its end is past. */
   #isOver(id: RecordId, { end }: { readonly end: UnixSeconds }): boolean {
     const { taken } = this.#parts
@@ -165,6 +183,7 @@ export class Gate {
   #push(item: Item): void {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#parts.log.write('error', 'gate', { detail: 'too many grants of the cluster wait', dropped: item.id })
+      if ('grant' in item) item.onDone()
       return
     }
     this.#waiting.push(item)
@@ -204,7 +223,17 @@ export class Gate {
     void this.#tellClosed()
   }
 
-  async #open(group: readonly Extract<Item, { readonly grant: GrantRecord }>[]): Promise<void> {
+  async #open(group: readonly GrantItem[]): Promise<void> {
+    const later = new Set<GrantItem>()
+    try {
+      await this.#openAll(group, later)
+    } finally {
+      for (const item of group) if (!later.has(item)) item.onDone()
+    }
+  }
+
+  /** @param later gets those that are judged again. */
+  async #openAll(group: readonly GrantItem[], later: Set<GrantItem>): Promise<void> {
     const { taken, policy, ownAddresses, clusterCopyOld, clock, open, log } = this.#parts
     const now = clock.now()
     const here = { policy: policy(), ownAddresses, clusterCopyOld: clusterCopyOld?.() }
@@ -212,18 +241,19 @@ export class Gate {
     const fresh = all.filter(({ id, grant }) => taken.isNew(id, grant.end))
     // Revoked while it waited: it never opens, and who revoked it waits for this word.
     for (const { id, grant } of all) if (this.#isOver(id, grant)) this.#sayClosed(id, grant.end)
-    const judged = fresh.map(({ grant: record, ...item }) => ({
-      ...{ ...item, record },
-      verdict: judgeRecord(record, here, now),
-    }))
+    const judged = fresh.map((item) => {
+      const { id, grant: record } = item
+      return { item, id, record, verdict: judgeRecord(record, here, now) }
+    })
     // What was refused may be allowed after a reload, while it lives.
     const allowed = judged.flatMap(({ verdict, ...rest }) => (verdict.ok ? [{ ...rest, grant: verdict.value }] : []))
-    for (const { id, record, verdict, isAgain } of judged)
+    for (const { item, id, record, verdict } of judged)
       if (!verdict.ok) {
         // A change of the users may be on its way here, or the list of them at the start.
-        if (isAgain !== true && clusterCopyOld !== undefined && MAY_CHANGE.has(verdict.failure.code))
-          this.#judgeLater(id, record)
-        else this.#refused(id, record, verdict.failure)
+        if (item.isAgain !== true && clusterCopyOld !== undefined && MAY_CHANGE.has(verdict.failure.code)) {
+          later.add(item)
+          this.#judgeLater(item)
+        } else this.#refused(id, record, verdict.failure)
       }
     if (allowed.length === 0) return
     const noted = taken.note(
@@ -249,11 +279,12 @@ export class Gate {
     }
   }
 
-  #judgeLater(id: RecordId, grant: GrantRecord): void {
+  #judgeLater(item: GrantItem): void {
+    const { id } = item
     this.#later.add(id)
     setTimeout(() => {
       this.#later.delete(id)
-      this.#push({ id, grant, isAgain: true })
+      this.#push({ ...item, isAgain: true })
     }, AGAIN_AFTER).unref()
   }
 

@@ -23,6 +23,7 @@ import type { Knock } from '../../link/knock.ts'
 import { Records } from '../cluster-process/records.ts'
 import { HookTap } from '../hook-tap.ts'
 import { Journal } from '../journal.ts'
+import type { Candidate } from '../under-way.ts'
 import { Gates } from './gates.ts'
 import { judgeRecord } from './judge-record.ts'
 import { TakenFile } from './taken-file.ts'
@@ -296,6 +297,30 @@ describe('what nodes open and end for each other', () => {
         [[], ['b']],
       ],
     )
+    assert.equal(b.opened.length, 1)
+  })
+
+  it('who revokes at a gate waits for what was granted before elsewhere, and is about to open here', async (t) => {
+    const { nodes } = cluster(t, ['a', 'b'])
+    const [a, b] = nodes
+    assert.ok(b)
+    b.users.here = false
+    const { knock, grant } = grantOf('198.51.100.7', 300)
+    a.gates.granted(knock, grant, stanza)
+    await eventually(() => b.users.looks > 0)
+    const isFor = (name: string) => (one: Candidate) => one.isOfCluster && one.stanzas.includes(name)
+    assert.equal(await b.gates.settled(PATIENCE, isFor('bob')), true)
+    assert.equal(await b.gates.settled(PATIENCE, isFor('alice')), false)
+    b.users.here = true
+    assert.equal(await b.gates.settled(milliseconds(5000), ({ sources }) => sources.join() === '198.51.100.7'), true)
+    assert.equal(b.opened.length, 1)
+    // What is judged a second time, and refused, is waited for no longer.
+    b.users.here = false
+    const { looks } = b.users
+    const other = grantOf('198.51.100.8', 300)
+    a.gates.granted(other.knock, other.grant, stanza)
+    await eventually(() => b.users.looks > looks)
+    assert.equal(await b.gates.settled(milliseconds(5000), isFor('alice')), true)
     assert.equal(b.opened.length, 1)
   })
 

@@ -9,6 +9,7 @@ import { type RevocationRecord, readRevocationRecord } from '../../../cluster-re
 import type { RecordId } from '../../../cluster-record/record-name.ts'
 import { type Milliseconds, milliseconds, unixSeconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
+import { type IsConcerned, settlesWithin } from '../under-way.ts'
 import { Gate, type GateParts, type Shared } from './gate.ts'
 import { type FanOutStatus, Origin } from './origin.ts'
 import { Outbox } from './outbox.ts'
@@ -98,6 +99,11 @@ export class Gates {
       unreached: [...still].sort(),
       ...(unwritten !== undefined && { unwritten }),
     }
+  }
+
+  /** Resolves when what other nodes had granted by now is open here, or does not open; or after this time. */
+  settled(patience: Milliseconds, isConcerned: IsConcerned): Promise<boolean> {
+    return settlesWithin(this.#gate.settled(isConcerned), patience)
   }
 
   /** @returns why each is not written yet. */
