@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StanzaName } from '../../src/access/stanza-name.ts'
 import { monotonic } from '../../src/clock.ts'
 import { recordKey } from '../../src/cluster-record/record-name.ts'
 import { type ClusterSecret, recordSealer } from '../../src/cluster-record/seal.ts'
@@ -11,6 +12,7 @@ import { parseFromCluster, parseToCluster } from '../../src/daemon/link/cluster-
 import { Records } from '../../src/daemon/warden/cluster-process/records.ts'
 import { type ApplyCopy, ClusterUsers } from '../../src/daemon/warden/cluster-users/cluster-users.ts'
 import { CopyFile } from '../../src/daemon/warden/cluster-users/copy-file.ts'
+import type { EndUsers } from '../../src/daemon/warden/cluster-users/endings.ts'
 import { openEtcd } from '../../src/etcd/etcd.ts'
 import { RecordWrites } from '../../src/etcd/record-writes.ts'
 import { MemoryLog } from '../../src/log.ts'
@@ -25,6 +27,7 @@ export interface UsersNodeOptions {
   readonly folder: string
   readonly cluster?: string
   readonly apply?: ApplyCopy
+  readonly end?: EndUsers
   /** Sees each message for the warden before it does. @returns those that are passed on. */
   readonly between?: (message: Message) => readonly Message[]
 }
@@ -34,12 +37,13 @@ export class UsersNode {
   readonly log = new MemoryLog()
   readonly records: Records
   readonly users: ClusterUsers
-  readonly applied: Parameters<ApplyCopy>[] = []
+  /** Each copy that was put into force, and whose grants ended with it. */
+  readonly applied: [...Parameters<ApplyCopy>, readonly StanzaName[]][] = []
   readonly #path: string
   readonly #end = new AbortController()
   readonly #etcd: ReturnType<typeof openEtcd>
 
-  constructor(name: string, { secret, port, folder, cluster = 'front', apply, between }: UsersNodeOptions) {
+  constructor(name: string, { secret, port, folder, cluster = 'front', apply, end, between }: UsersNodeOptions) {
     this.name = name
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     this.#path = join(folder, `${name}-copy`)
@@ -77,10 +81,17 @@ export class UsersNode {
       },
       this.#end.signal,
     )
-    this.users.begin(async (...what) => {
-      this.applied.push(what)
-      return await apply?.(...what)
-    })
+    this.users.begin(
+      async (from) => {
+        this.applied.push([from, []])
+        return await apply?.(from)
+      },
+      async (by, ended) => {
+        const last = this.applied.at(-1)
+        if (last !== undefined) this.applied[this.applied.length - 1] = [last[0], ended]
+        return (await end?.(by, ended)) ?? {}
+      },
+    )
   }
 
   get copy(): string {

@@ -13,7 +13,7 @@ import { parseAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { ok } from '../../result.ts'
 import { port, type Seconds } from '../../units.ts'
-import { Revocation, type RevocationParts } from './revocation.ts'
+import { Revocation, type RevocationParts, whatIsLeft } from './revocation.ts'
 import { grantTag } from './revoke-target.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 import type { Candidate } from './under-way.ts'
@@ -30,7 +30,11 @@ function grantOf(address: string, name = 'alice'): Grant {
   }
 }
 
-async function server(t: TestContext, settled: RevocationParts['settled'] = async () => true) {
+async function server(
+  t: TestContext,
+  settled: RevocationParts['settled'] = async () => true,
+  more: Partial<RevocationParts> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-revocation-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'revocations')
@@ -56,6 +60,7 @@ async function server(t: TestContext, settled: RevocationParts['settled'] = asyn
     config: () => ({ kind: 'relay', listeners: [] }) as never,
     closeNow: async () => ok({ good: 0, failed: 0, unfinished: 0 }),
     owing: () => [],
+    ...more,
   })
   const open = async (grants: readonly Grant[]) => {
     for (const one of await revocation.doors.open(grants)) assert.ok(one.ok, JSON.stringify(one))
@@ -167,5 +172,66 @@ describe('what is on its way', () => {
     assert.ok('revoked' in answer && answer.problem === undefined, JSON.stringify(answer))
     assert.equal(answer.revoked.length, 2)
     assert.deepEqual([await live(), ends().length], [[], 2])
+  })
+})
+
+describe('users who are removed', () => {
+  const users = ['alice', 'bob', 'carol'].map((text) => {
+    const name = parseStanzaName(text)
+    assert.ok(name.ok)
+    return { name: name.value, whose: text === 'carol' ? 'own' : 'all' } as const
+  })
+
+  it('end together, here and at other nodes: one of them that is silent costs its time once', async (t) => {
+    const asked: [string | undefined, boolean[]][] = []
+    const grants = [grantOf('198.51.100.1'), grantOf('198.51.100.2', 'BOB'), grantOf('198.51.100.3', 'carol')]
+    const mine = grantOf('203.0.113.5', 'dave')
+    const { revocation, open, live, calls, file } = await server(t, undefined, {
+      endElsewhere: async (isMeant, _, whose) => {
+        asked.push([whose, [...grants, mine].map(isMeant)])
+        return { closed: [], unreached: ['web-2'] }
+      },
+    })
+    await open([...grants, mine])
+    const answer = await revocation.users(users, {})
+    assert.ok('revoked' in answer && answer.revoked.length === 3, JSON.stringify(answer))
+    assert.deepEqual(await live(), ['203.0.113.5'])
+    const once: typeof asked = [
+      ['all', [true, true, false, false]],
+      ['own', [false, false, true, false]],
+    ]
+    assert.deepEqual(asked, [...once, ...once])
+    assert.ok(calls.kept && !existsSync(file) && calls.revoke <= 2, JSON.stringify(calls))
+    assert.match(whatIsLeft(answer).problem ?? '', /not confirmed as closed at web-2/)
+    assert.equal(whatIsLeft(answer).again, undefined)
+  })
+
+  it('are ended again where knocks of before still wait, or the firewall refused', async (t) => {
+    const { revocation } = await server(t, async () => false)
+    const left = whatIsLeft(await revocation.users(users, {}))
+    assert.match(left.problem ?? '', /still wait to be judged/)
+    assert.equal(left.again, true)
+    const failed = await server(t, undefined, { closeNow: async () => ok({ good: 0, failed: 0, unfinished: 0 }) })
+    assert.deepEqual(whatIsLeft(await failed.revocation.users(users, {})), {})
+    const refused = whatIsLeft({ failure: { code: 'FIREWALL_REFUSED', detail: 'no' } })
+    assert.deepEqual(refused, { problem: 'no', again: true })
+  })
+
+  it('end by hand too where the last knock of before opens only now', async (t) => {
+    const late = grantOf('198.51.100.2', 'bob')
+    let opens = async (): Promise<void> => {}
+    const { revocation, open, live } = await server(t, async () => {
+      await opens()
+      return true
+    })
+    opens = async () => {
+      opens = async () => {}
+      await open([late])
+    }
+    const answer = await revocation.answer('bob', {})
+    assert.ok('revoked' in answer && answer.revoked.length === 1, JSON.stringify(answer))
+    assert.deepEqual(await live(), [])
+    const unknown = await revocation.answer('nobody', {})
+    assert.ok('failure' in unknown && unknown.failure.code === 'REVOKE_UNKNOWN')
   })
 })

@@ -4,7 +4,7 @@
  */
 
 import type { Grant, LiveGrant } from '../../access/grant.ts'
-import { describeStanza } from '../../access/stanza-name.ts'
+import { describeStanza, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import type { Closing } from '../../access/verdict.ts'
 import { describeFirewall, type FirewallConfig } from '../../config/server/firewall-settings.ts'
 import type { Admission, Firewall, FirewallFailure, Opened } from '../../firewall/firewall.ts'
@@ -150,13 +150,41 @@ export class Revocation {
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
     const isMeant = matcher(target.value, this.#parts.stanzas())
-    const [revoked, first] = await Promise.all([
-      this.#revoke(target.value, asker),
-      this.#parts.endElsewhere?.(isMeant, 'revoke', whose),
-    ])
+    return await this.#everywhere(
+      () => this.#revoke(target.value, asker),
+      async () => await this.#parts.endElsewhere?.(isMeant, 'revoke', whose),
+    )
+  }
+
+  /** Users who were removed or disabled: what they have ends together, however many they are. */
+  async users(
+    users: readonly { readonly name: StanzaName; readonly whose: Whose }[],
+    asker: Asker,
+  ): Promise<RevokeAnswer> {
+    for (const { name } of users)
+      this.#parts.log.write('info', 'control', { asked: `revoke ${name}`, ...askerFields(asker) })
+    const elsewhere = async (of: Whose) => {
+      const names = users.flatMap(({ name, whose }) => (whose === of ? [name] : []))
+      return names.length === 0 ? undefined : await this.#parts.endElsewhere?.(ofNames(names), 'revoke', of)
+    }
+    return await this.#everywhere(
+      () =>
+        this.#revokeUsers(
+          users.map(({ name }) => name),
+          asker,
+        ),
+      async () => bothOf(...(await Promise.all([elsewhere('all'), elsewhere('own')]))),
+    )
+  }
+
+  async #everywhere(
+    here: () => Promise<Result<Revoked, Failure>>,
+    elsewhere: () => Promise<EndedElsewhere | undefined>,
+  ): Promise<RevokeAnswer> {
+    const [revoked, first] = await Promise.all([here(), elsewhere()])
     if (!revoked.ok) return { failure: revoked.failure }
     // A knock of before may have been granted meanwhile, here and elsewhere.
-    const gates = bothOf(first, await this.#parts.endElsewhere?.(isMeant, 'revoke', whose))
+    const gates = bothOf(first, await elsewhere())
     const problem = [revoked.value.problem, gates && describeUnreached(gates)].filter((part) => part !== undefined)
     return {
       ...revoked.value,
@@ -238,13 +266,45 @@ export class Revocation {
     })
   }
 
+  async #revokeUsers(names: readonly StanzaName[], asker: Asker): Promise<Result<Revoked, Failure>> {
+    const live = await this.#parts.firewall.grants()
+    if (!live.ok) return live
+    const isMeant = ofNames(names)
+    const grantsOf = new Map<string, Grant[]>()
+    for (const grant of this.#known(live.value).filter(isMeant)) {
+      const { stanzaName = '' } = grant
+      const grants = grantsOf.get(stanzaName)
+      if (grants === undefined) grantsOf.set(stanzaName, [grant])
+      else grants.push(grant)
+    }
+    const begun = [...grantsOf].map(([word, grants]) => ({ word, grants }))
+    const meant = {
+      ...{ word: names.length === 1 ? names.join() : `${names.length} users`, isMeant, stanzas: names },
+      isConcerned: concernsNames(names),
+    }
+    const by = { detail: revokedBy(asker), fields: askerFields(asker) }
+    return await this.#begun(begun, () => this.#endAll(meant, live.value, by))
+  }
+
+  #known(live: readonly LiveGrant[]): readonly Grant[] {
+    return [...live.map(({ grant }) => grant), ...this.#admitted.all().map(({ grant }) => grant)]
+  }
+
   async #revoke(target: Target, asker: Asker): Promise<Result<Revoked, Failure>> {
+    const revoked = await this.#revokeKnown(target, asker)
+    if (revoked.ok || revoked.failure.code !== 'REVOKE_UNKNOWN') return revoked
+    // A knock of before may be about to open: its stanza may have been removed just now.
+    await this.#parts.settled(PATIENCE, () => false)
+    return await this.#revokeKnown(target, asker)
+  }
+
+  async #revokeKnown(target: Target, asker: Asker): Promise<Result<Revoked, Failure>> {
     const { firewall, stanzas, owing } = this.#parts
     const named = stanzas()
     const isMeant = matcher(target, named)
     const live = await firewall.grants()
     if (!live.ok) return live
-    const known = [...live.value.map(({ grant }) => grant), ...this.#admitted.all().map(({ grant }) => grant)]
+    const known = this.#known(live.value)
     const cycles = owing().map(({ stanza }) => stanza)
     const unknown = whyUnknown(target, known, named, cycles)
     if (unknown !== undefined) return { ok: false, failure: unknown }
@@ -362,10 +422,8 @@ function sourcesOf(grants: readonly Grant[]): ReadonlySet<IpAddress> {
  */
 function concernedBy(target: Target, words: readonly string[], sources: ReadonlySet<IpAddress>): IsConcerned {
   switch (target.kind) {
-    case 'user': {
-      const meant = new Set(words.map((word) => word.toLowerCase()))
-      return ({ stanzas }) => stanzas.some((stanza) => meant.has(stanza.toLowerCase()))
-    }
+    case 'user':
+      return concernsNames(words)
     case 'address':
       return (one) => one.sources.includes(target.address)
     case 'grant':
@@ -373,6 +431,25 @@ function concernedBy(target: Target, words: readonly string[], sources: Readonly
     default:
       return target satisfies never
   }
+}
+
+function concernsNames(words: readonly string[]): IsConcerned {
+  const meant = new Set(words.map((word) => word.toLowerCase()))
+  return ({ stanzas }) => stanzas.some((stanza) => meant.has(stanza.toLowerCase()))
+}
+
+function ofNames(names: readonly StanzaName[]): (grant: Grant) => boolean {
+  const keys = new Set(names.map(sameNameKey))
+  return ({ stanzaName }) => stanzaName !== undefined && keys.has(sameNameKey(stanzaName))
+}
+
+/** @returns why some of it may be open still, and whether to revoke again can help. */
+export function whatIsLeft(answer: RevokeAnswer): { readonly problem?: string; readonly again?: true } {
+  if ('failure' in answer) return { problem: answer.failure.detail, again: true }
+  const { problem } = answer
+  if (problem === undefined) return {}
+  // Other nodes end it by themselves once they hear of it, and no second try ends what this kernel cannot.
+  return { problem, ...(problem.includes(UNSETTLED) && { again: true }) }
 }
 
 function revokedBy(asker: Asker): string {

@@ -30,6 +30,7 @@ import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import type { Cluster } from './cluster-process/cluster.ts'
 import { readClusterSecret, readClusterSecrets } from './cluster-process/secrets.ts'
 import type { ClusterUsers } from './cluster-users/cluster-users.ts'
+import type { Ended } from './cluster-users/endings.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import type { DeskParts } from './console/desk.ts'
 import type { Answer } from './control.ts'
@@ -49,7 +50,7 @@ import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
 import type { Receiver } from './receiver-process/no-receiver.ts'
 import { logNotices } from './reports.ts'
-import { askerFields, Revocation, type RevokeAnswer } from './revocation.ts'
+import { askerFields, Revocation, type RevokeAnswer, whatIsLeft } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type FromClusterStatus, type Status } from './status.ts'
 import { Unconfirmed } from './unconfirmed.ts'
@@ -246,7 +247,10 @@ export class Warden {
     this.#health.begin()
     this.#watchdog.begin()
     void this.#revocation.finishEarlier()
-    this.#parts.clusterUsers?.begin(({ node }, ended) => this.#takeClusterUsers(node, ended))
+    this.#parts.clusterUsers?.begin(
+      ({ node }) => this.#takeClusterUsers(node),
+      (node, ended) => this.#endClusterUsers(node, ended),
+    )
   }
 
   /** What the control socket answers about users of the cluster. Empty without CLUSTER_USERS. */
@@ -256,32 +260,40 @@ export class Warden {
     return (await import('./cluster-users/answers.ts')).clusterUsersAnswers(clusterUsers)
   }
 
-  /** Other nodes changed users. What removed and disabled users have ends here too. @returns why it is not in force. */
-  async #takeClusterUsers(node: string, ended: readonly StanzaName[]): Promise<string | undefined> {
-    const by = clusterActor(node)
-    const failure = await this.#reloadFor(by)
+  /** Other nodes changed users. @returns why that is not in force. */
+  async #takeClusterUsers(node: string): Promise<string | undefined> {
+    const failure = await this.#reloadFor(clusterActor(node))
     if (failure !== undefined)
       return `${failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `}${failure.detail}`
     // It may have been the end of an earlier reload.
     for (let i = 0; i < 3 && this.#parts.configurations.isPending; i++) await this.#dispatch.nextReload()
+    return undefined
+  }
+
+  /** What removed and disabled users have ends here too. */
+  async #endClusterUsers(node: string, ended: readonly StanzaName[]): Promise<Ended> {
     // A stanza of this node’s own goes on: the one of the cluster was left out beside it.
     const { configurations, clock } = this.#parts
     const { stanzas } = configurations.active.policy
     const own = ownNames(stanzas)
-    const failed: string[] = []
-    for (const name of ended) {
-      const key = sameNameKey(name)
-      if (own.has(key)) continue
-      // Who is back may have let himself in elsewhere since, and stays there.
-      const isBack = stanzas.some(
-        ({ name: one, expires }) =>
-          one !== undefined && sameNameKey(one) === key && (expires === undefined || expires > clock.now()),
-      )
-      const answer = await this.revoke(name, { uid: process.getuid?.() ?? 0 }, by, isBack ? 'own' : 'all')
-      if ('failure' in answer && answer.failure.code !== 'REVOKE_UNKNOWN')
-        failed.push(`what ${name} has open was not ended: ${answer.failure.detail}`)
+    const meant = ended.filter((name) => !own.has(sameNameKey(name)))
+    if (meant.length === 0) return {}
+    const now = clock.now()
+    // Who is back may have let himself in elsewhere since, and stays there.
+    const back = new Set(
+      stanzas.flatMap(({ name, expires }) =>
+        name === undefined || (expires !== undefined && expires <= now) ? [] : [sameNameKey(name)],
+      ),
+    )
+    try {
+      const users = meant.map((name) => ({ name, whose: back.has(sameNameKey(name)) ? 'own' : 'all' }) as const)
+      const answer = await this.#revocation.users(users, { uid: process.getuid?.() ?? 0 })
+      await this.#recorded(() => this.#audit.record(revocationEvent(clusterActor(node), meant.join(', '), answer)))
+      return whatIsLeft(answer)
+    } catch (error) {
+      this.#fault(error)
+      return { problem: 'a mistake in ghostport', again: true }
     }
-    return failed[0]
   }
 
   /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */

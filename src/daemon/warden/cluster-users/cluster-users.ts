@@ -20,6 +20,7 @@ import { STATE_LINES } from '../cluster-process/limits.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { StateLines } from '../state-lines.ts'
 import type { CopyFile } from './copy-file.ts'
+import { Endings, type EndUsers } from './endings.ts'
 import { UsersView } from './view.ts'
 
 const TICK = milliseconds(1000)
@@ -47,8 +48,8 @@ export interface ClusterUsersParts {
   readonly again?: Milliseconds
 }
 
-/** Puts a new copy into force. @param ended users whose grants end. @returns why it is not in force. */
-export type ApplyCopy = (from: Roster, ended: readonly StanzaName[]) => Promise<string | undefined>
+/** Puts a new copy into force. @returns why it is not in force. */
+export type ApplyCopy = (from: Roster) => Promise<string | undefined>
 
 /** For `ghostport status`. */
 export interface ClusterUsersStatus {
@@ -95,6 +96,8 @@ export class ClusterUsers {
   #wasOutdated = false
   readonly #lines: StateLines<EditFailure>
   #apply: ApplyCopy | undefined
+  #endings: Endings | undefined
+  /** Users that end when the next copy is in force. */
   #ended = new Set<StanzaName>()
   /** Those of the copy that is being put into force. */
   #ending: readonly StanzaName[] = []
@@ -143,14 +146,20 @@ export class ClusterUsers {
     })
   }
 
-  begin(apply: ApplyCopy): void {
+  begin(apply: ApplyCopy, end: EndUsers): void {
+    const { log, again } = this.#parts
     this.#apply = apply
+    const onNone = (): void => {
+      if (this.#isEndNoted && this.#ended.size === 0 && this.#ending.length === 0) this.#keep()
+    }
+    this.#endings = new Endings({ end, onNone, log, ...(again !== undefined && { again }) })
     this.#timer = setInterval(() => this.#tick(), TICK).unref()
     if (this.#isDue) void this.#applyNow()
   }
 
   close(): void {
     clearInterval(this.#timer)
+    this.#endings?.close()
     this.#lines.forget()
     this.#keep()
   }
@@ -407,15 +416,20 @@ export class ClusterUsers {
       this.#ended.clear()
       this.#ending = ended
       this.#isDue = false
-      this.#refused = await this.#apply(roster, ended)
+      this.#refused = await this.#apply(roster)
       this.#ending = []
+      let done = Promise.resolve()
       if (this.#refused === undefined) {
-        if (this.#isEndNoted && this.#ended.size === 0) this.#keep()
+        // A newer copy does not wait for it.
+        done = this.#endings?.end(roster.node, ended) ?? done
         // Told by the list, before each change is told.
         if (this.#problem === undefined) this.#isFreshAt(this.#listedAt)
         this.#tick()
       } else for (const name of ended) this.#ended.add(name)
-      for (const taken of this.#waiting) taken(roster)
+      // Who made the change waits for both.
+      void done.then(() => {
+        for (const taken of this.#waiting) taken(roster)
+      })
     }
   }
 
@@ -460,7 +474,7 @@ export class ClusterUsers {
   #note(more: readonly StanzaName[]): Result<void> {
     const now = monotonic()
     const at = this.#freshAt === undefined ? 0 : Math.floor((Date.now() - (now - this.#freshAt)) / 1000)
-    const ended = [...new Set([...this.#ending, ...this.#ended, ...more])]
+    const ended = [...new Set([...(this.#endings?.left ?? []), ...this.#ending, ...this.#ended, ...more])]
     const syncedAt = Math.max(0, at)
     const kept = this.#parts.copy.keepState({ syncedAt, ...(ended.length > 0 && { ended }) })
     if (kept.ok) this.#isEndNoted = ended.length > 0
