@@ -115,6 +115,29 @@ describe('claims', () => {
     for (const n of [1, 2, 3]) assert.ok('unknown' in ((await claim(n)) as object))
   })
 
+  it('with little time left do not take the time of those that go with them', async () => {
+    const etcd = new FakeEtcd()
+    const { made } = claims(etcd)
+    const limits: number[] = []
+    etcd.ask = new Proxy(etcd.ask, {
+      apply: async (target, self, [path, body, limit]) => {
+        limits.push(limit)
+        if (path === 'KV/Txn') await delay(100)
+        return await target.call(self, path, body)
+      },
+    })
+    const digest = (n: number) => Buffer.alloc(32, n).toString('base64').replace('=', '') as ReplayDigest
+    const answers = await Promise.all([
+      made.claim(digest(1), milliseconds(20)),
+      made.claim(digest(2), milliseconds(3000)),
+    ])
+    assert.deepEqual(answers, [{ unknown: 'no answer in time' }, 'first'])
+    assert.ok(
+      limits.every((limit) => limit > 1000),
+      limits.join(),
+    )
+  })
+
   it('are made again under a new lease where etcd does not know the old one', async () => {
     const etcd = new FakeEtcd()
     const { claim } = claims(etcd)

@@ -81,8 +81,13 @@ export class Claims {
   claim(digest: ReplayDigest, limit: Milliseconds): Promise<Claimed> {
     if (this.#groups.waiting >= MOST_WAITING)
       return Promise.resolve({ unknown: 'too many packets wait for the cluster' })
-    return new Promise((answer) => {
+    return new Promise((resolve) => {
       const until = milliseconds(this.#parts.clocks.monotonic() + limit)
+      const late = setTimeout(() => resolve({ unknown: 'no answer in time' }), limit)
+      const answer = (claimed: Claimed): void => {
+        clearTimeout(late)
+        resolve(claimed)
+      }
       this.#groups.add({ digest, nonce: randomBytes(12).toString('base64url'), until, answer })
     })
   }
@@ -137,7 +142,8 @@ export class Claims {
   async #ask(group: readonly Waiting[]): Promise<readonly Claimed[]> {
     const { etcd, clocks } = this.#parts
     const all = (why: string): readonly Claimed[] => group.map(() => ({ unknown: why }))
-    const until = Math.min(...group.map((claim) => claim.until))
+    // Who has less time is answered by then.
+    const until = Math.max(...group.map((claim) => claim.until))
     const left = (): Milliseconds => milliseconds(Math.max(0, until - clocks.monotonic()))
     for (let attempt = 0; ; attempt++) {
       const lease = attempt === 0 ? await this.#leases.current(left()) : await this.#leases.next(left())

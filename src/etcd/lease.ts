@@ -30,6 +30,12 @@ export interface Lease {
 
 type LeaseFailure = Failure<'CLUSTER_UNREACHABLE'>
 
+/** `silent`: etcd gave no answer in the time of the one who asked. */
+interface Asked {
+  readonly lease: Result<Lease, LeaseFailure>
+  readonly silent: boolean
+}
+
 const readGrant = record({ ID: mapped(text({ max: 20 }), leaseId) }, {})
 
 function leaseId(read: string): LeaseId | undefined {
@@ -41,7 +47,7 @@ export class Leases {
   readonly #life: Seconds
   readonly #clocks: LeaseClocks
   #current: (Lease & { readonly since: readonly [Milliseconds, Milliseconds] }) | undefined
-  #asked: Promise<Result<Lease, LeaseFailure>> | undefined
+  #asked: Promise<Asked> | undefined
 
   /** @param life how long a claim must be kept after it is made. */
   constructor(etcd: Pick<Etcd, 'ask'>, life: Seconds, clocks: LeaseClocks) {
@@ -57,28 +63,54 @@ export class Leases {
     return await this.next(limit)
   }
 
-  /** Begins the next one: etcd does not know the current one any more, or it is about to end. */
-  next(limit: Milliseconds): Promise<Result<Lease, LeaseFailure>> {
-    this.#asked ??= this.#ask(limit).finally(() => {
+  /**
+   * Begins the next one: etcd does not know the current one any more, or it is about to end. One request serves all who
+   * ask at once. Each waits for its own time: who joined another that had less of it asks once more.
+   */
+  async next(limit: Milliseconds): Promise<Result<Lease, LeaseFailure>> {
+    const until = this.#clocks.monotonic() + limit
+    const left = (): Milliseconds => milliseconds(Math.max(0, until - this.#clocks.monotonic()))
+    for (let joined = this.#asked; joined !== undefined; joined = this.#asked) {
+      const { lease, silent } = await within(joined, left())
+      if (lease.ok || !silent || left() === 0) return lease
+    }
+    const asked = this.#ask(left()).finally(() => {
       this.#asked = undefined
     })
-    return this.#asked
+    this.#asked = asked
+    return (await asked).lease
   }
 
-  async #ask(limit: Milliseconds): Promise<Result<Lease, LeaseFailure>> {
+  async #ask(limit: Milliseconds): Promise<Asked> {
     const since = [this.#clocks.monotonic(), this.#clocks.wall()] as const
     const answer = await this.#etcd.ask('Lease/LeaseGrant', { TTL: `${this.#life + (PERIOD + SLACK) / 1000}` }, limit)
-    if (answer.kind !== 'answer') return refuse('CLUSTER_UNREACHABLE', answer.why)
+    if (answer.kind !== 'answer')
+      return { lease: refuse('CLUSTER_UNREACHABLE', answer.why), silent: answer.kind === 'silence' }
     const { ID } = answer.value as { readonly ID?: unknown }
     const read = readGrant({ ID })
-    if (read === undefined) return refuse('CLUSTER_UNREACHABLE', 'a lease without an id')
+    if (read === undefined) return { lease: refuse('CLUSTER_UNREACHABLE', 'a lease without an id'), silent: false }
     const lease = { id: read.ID, since, isYoung: () => this.#age(since) <= PERIOD + SLACK }
     this.#current = lease
-    return ok(lease)
+    return { lease: ok(lease), silent: false }
   }
 
   /** The longer of both: a clock that was set back makes no lease younger. */
   #age([monotonic, wall]: readonly [Milliseconds, Milliseconds]): number {
     return Math.max(this.#clocks.monotonic() - monotonic, this.#clocks.wall() - wall)
+  }
+}
+
+const TOO_LATE: Asked = { lease: refuse('CLUSTER_UNREACHABLE', 'no answer in time'), silent: true }
+
+/** For who has less time than the one who asked. */
+async function within(asked: Promise<Asked>, limit: Milliseconds): Promise<Asked> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Asked>((resolve) => {
+    timer = setTimeout(() => resolve(TOO_LATE), limit)
+  })
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -76,7 +76,8 @@ export class RecordWrites {
 
   /** Never rejects. @returns why they may not be written. */
   async #putAll(group: readonly Waiting[]): Promise<string | undefined> {
-    const until = Math.min(...group.map((one) => one.until))
+    // Who waits for less time has its own clock.
+    const until = Math.max(...group.map((one) => one.until))
     const left = (): Milliseconds => milliseconds(Math.max(0, until - this.#clocks.monotonic()))
     for (let attempt = 0; ; attempt++) {
       const leases = new Map<Leases, LeaseId>()
