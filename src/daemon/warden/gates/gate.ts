@@ -28,7 +28,7 @@ import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 import type { Records } from '../cluster-process/records.ts'
 import { grantFields, type Journal } from '../journal.ts'
 import { type IsConcerned, UnderWay } from '../under-way.ts'
-import { judgeRecord, stanzaFor } from './judge-record.ts'
+import { endHere, judgeRecord, latestEnd, stanzaFor } from './judge-record.ts'
 import type { Outbox } from './outbox.ts'
 import type { Taken, TakenFile } from './taken-file.ts'
 
@@ -151,10 +151,15 @@ export class Gate {
 
   /** It was revoked here, by hand. Durable when this resolves. */
   async ended(ended: readonly Shared[]): Promise<void> {
-    const now = this.#parts.clock.now()
     // Without what it opened: so it ends once.
-    const entries = ended.map(({ id, end }) => ({ id, end }))
-    await this.#parts.taken.add(entries, now)
+    await this.#parts.taken.add(this.#overEntries(ended), this.#parts.clock.now())
+  }
+
+  /** That these never open. It is kept as long as one of them could be opened, and not as long as others say. */
+  #overEntries(ended: readonly Pick<Shared, 'id' | 'end'>[]): readonly Taken[] {
+    const { policy, clock } = this.#parts
+    const latest = latestEnd(policy(), clock.now())
+    return ended.map(({ id, end }) => ({ id, end, ...(latest < end && { here: latest }) }))
   }
 
   /** Tells the other nodes what {@link ended} here. */
@@ -256,10 +261,12 @@ export class Gate {
         } else this.#refused(id, record, verdict.failure)
       }
     if (allowed.length === 0) return
-    const noted = taken.note(
-      allowed.map(({ id, record, grant }) => ({ id, end: record.end, grant: encodeRecord(grant, 0) })),
-      now,
-    )
+    const entries = allowed.map(({ id, record, grant }) => {
+      const stanza = stanzaFor(record, here.policy)
+      const ends = stanza === undefined ? record.end : endHere(record, stanza)
+      return { id, end: record.end, grant: encodeRecord(grant, 0), ...(ends < record.end && { here: ends }) }
+    })
+    const noted = taken.note(entries, now)
     const unwritten = await noted.written
     if (unwritten === undefined)
       void noted.durable.then((why) => {
@@ -324,7 +331,7 @@ export class Gate {
     const closing = [...endings.values()].map((all) => this.#end(all))
     // Closed first; on the disk by then that it never opens again.
     const unwritten = await taken.add(
-      changed.map(({ id, revocation: { end } }) => ({ id, end })),
+      this.#overEntries(changed.map(({ id, revocation: { end } }) => ({ id, end }))),
       now,
     )
     if (unwritten !== undefined)

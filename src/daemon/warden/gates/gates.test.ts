@@ -87,7 +87,7 @@ function cluster(t: TestContext, names: readonly string[]) {
       journal,
     })
     t.after(() => gates.close())
-    return { records, gates, opened, ended, groups, problems, refuses, hooks, users, journal, log }
+    return { records, gates, taken: taken.value, opened, ended, groups, problems, refuses, hooks, users, journal, log }
   })
   for (const { records } of nodes) {
     records.connect((message) => {
@@ -357,6 +357,30 @@ describe('what nodes open and end for each other', () => {
     await eventually(() => b.ended.length === sources.length)
     assert.equal(b.groups[0], 1)
     assert.ok(b.groups.length <= 10, b.groups.join())
+  })
+
+  it('what a captured node writes with an end in the far future is kept as long as it could be open here', async (t) => {
+    const { nodes } = cluster(t, ['b'])
+    const [b] = nodes
+    const far = 900_000_000_000
+    const told = (kind: 'grant' | 'revocation', text: string, value: object): void => {
+      const id = recordId(text)
+      assert.ok(id)
+      const sealed = sealer.seal({ kind, id }, Buffer.from(JSON.stringify({ v: 1, end: far, node: 'z', ...value })))
+      b.records.take({ type: 'changes', changes: [{ kind, id, sealed }] })
+    }
+    const source = '198.51.100.7'
+    const asked = { name: 'alice', user: 'ada', source, from: source, ports: [{ protocol: 'tcp', port: 22 }] }
+    told('grant', 'g1', { ...asked, made: 1000, gates: ['*'] })
+    told('revocation', 'r1', { how: 'revoke' })
+    const entry = (text: string) => b.taken.all().find(({ id }) => id === text)
+    await eventually(() => entry('g1') !== undefined && entry('r1') !== undefined && b.opened.length === 1)
+    // MAX_FW_TIMEOUT is 300; of what nobody knows, an hour and what clocks may differ.
+    assert.deepEqual([entry('g1')?.here, entry('r1')?.here], [1300, 1000 + 300 + 3600])
+    // What others are told has the end that the record has.
+    assert.equal(entry('g1')?.end, far)
+    await b.gates.end(() => true, 'revoke', 'all', PATIENCE)
+    assert.deepEqual([entry('g1')?.here, entry('g1')?.grant], [1000 + 300 + 3600, undefined])
   })
 
   it('one stanza does not fill etcd', async (t) => {

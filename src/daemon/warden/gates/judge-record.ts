@@ -10,7 +10,7 @@ import { sameNameKey } from '../../../access/stanza-name.ts'
 import type { GrantRecord } from '../../../cluster-record/gate-records.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { ok, type Result, refuse } from '../../../result.ts'
-import { seconds, type UnixSeconds } from '../../../units.ts'
+import { seconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 
 /** How far the clocks of two nodes may be apart, in seconds. */
 const MOST_SKEW = 300
@@ -19,6 +19,25 @@ const MOST_SKEW = 300
 export function stanzaFor({ name }: Pick<GrantRecord, 'name'>, { stanzas }: Policy): Stanza | undefined {
   const key = sameNameKey(name)
   return stanzas.find((one) => one.fromCluster && one.name !== undefined && sameNameKey(one.name) === key)
+}
+
+/** @returns when it ends here at the latest: from the moment of the first grant, also at a node that was away. */
+export function endHere({ made, end }: Pick<GrantRecord, 'made' | 'end'>, { maxTimeout }: Stanza): UnixSeconds {
+  return unixSeconds(Math.min(end, made + maxTimeout))
+}
+
+/** For a stanza that is not here yet. */
+const LEAST_MEMORY = 3600
+
+/**
+ * No grant that is made by now lives here after this, whatever its record says. A captured node can write any end.
+ * @param policy under which it would be opened.
+ */
+export function latestEnd({ stanzas }: Policy, now: UnixSeconds): UnixSeconds {
+  let longest = LEAST_MEMORY
+  for (const { maxTimeout, fromCluster, gates } of stanzas)
+    if (fromCluster || gates !== undefined) longest = Math.max(longest, maxTimeout)
+  return unixSeconds(now + MOST_SKEW + longest)
 }
 
 export interface JudgingHere {
@@ -40,8 +59,7 @@ export function judgeRecord(
   if (end <= now) return refuse('SPA_STALE', `it ended ${now - end} s ago, by this clock`)
   const stanza = stanzaFor(record, policy)
   if (stanza === undefined) return refuse('ACCESS_NO_STANZA', `no stanza here has the NAME ${name} and FROM_CLUSTER Y`)
-  // From the moment of the first grant, also at a node that was away.
-  const left = Math.min(end, made + stanza.maxTimeout) - now
+  const left = endHere(record, stanza) - now
   if (left <= 0) return refuse('SPA_STALE', `MAX_FW_TIMEOUT of the stanza here ended ${-left} s ago`)
   const timeout = seconds(left)
   const header = { random: '0'.repeat(16), username: user, timestamp: now, version: '3.0.0', source }

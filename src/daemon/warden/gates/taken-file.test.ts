@@ -142,4 +142,33 @@ describe('the grants that a node has taken', () => {
     mkdirSync(path)
     assert.match(`${await taken.add([{ id: id('c'), end: at(2000) }], at(1000))}`, /taken/)
   })
+
+  it('that another node gives an end in the far future go when they end here: they do not fill the file for ever', async (t) => {
+    const path = fileFor(t)
+    const made = TakenFile.open(path, at(1000), 4)
+    assert.ok(made.ok)
+    const taken = made.value
+    t.after(() => taken.close())
+    const far = at(9_999_999)
+    const all = ['a', 'b', 'c', 'd'].map((name) => ({ id: id(name), end: far, grant: name, here: at(1300) }))
+    assert.equal(await taken.add(all, at(1000)), undefined)
+    const more = [{ id: id('e'), end: at(1400), grant: 'e' }]
+    assert.match((await taken.add(more, at(1299))) ?? '', /has 4 grants, which is the limit/)
+    assert.ok(!taken.isNew(id('a'), far))
+    assert.equal(await taken.add(more, at(1301)), undefined)
+    assert.deepEqual(
+      taken.all().map((one) => one.id),
+      ['e'],
+    )
+    assert.deepEqual([taken.isNew(id('x'), at(1300)), taken.isNew(id('x'), at(1302))], [false, true])
+  })
+
+  it('keep when they end here over a restart', async (t) => {
+    const path = fileFor(t)
+    const first = open(path)
+    await first.add([{ id: id('a'), end: at(9_999_999), here: at(1300) }], at(1000))
+    await first.close()
+    assert.deepEqual(open(path).get(id('a')), { id: 'a', end: 9_999_999, here: 1300 })
+    assert.equal(open(path, 1300 + 24 * 3600 + 1).get(id('a')), undefined)
+  })
 })

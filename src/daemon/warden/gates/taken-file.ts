@@ -3,7 +3,8 @@
  * old record again, also after a restart, and it opens nothing.
  *
  * An entry goes some time after the end of its grant. The latest of these ends stays: a record that ended by then, and
- * has no entry, is never taken. So a clock that is set back makes no forgotten grant new.
+ * has no entry, is never taken. So a clock that is set back makes no forgotten grant new. A captured node can write
+ * any end: what counts is when the grant ends here (judge-record.ts).
  */
 import { writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -18,9 +19,13 @@ import { systemPath } from '../../../system/system-path.ts'
 import { milliseconds, type UnixSeconds, unixSeconds } from '../../../units.ts'
 
 const time = mapped(integer({ min: 0, max: MAX_TIME }), unixSeconds)
-const entry = record({ id: readId, end: time }, { grant: text({ max: 100_000 }) })
+const entry = record({ id: readId, end: time }, { grant: text({ max: 100_000 }), here: time })
 const watermark = record({ forgotten: time }, {})
-/** `grant`: what it opened here, as firewall/record.ts writes it. Absent: nothing. */
+/**
+ * `grant`: what it opened here, as firewall/record.ts writes it. Absent: nothing.
+ *
+ * `here`: when it ends here, if that is before `end`, which another node says. Absent: then.
+ */
 export type Taken = Read<typeof entry>
 
 /** For each: why not, or undefined. */
@@ -207,10 +212,10 @@ export class TakenFile {
 
   /** @param kept seconds after its end that an entry stays. */
   #rewrite(now: UnixSeconds, kept: number): void {
-    for (const [id, { end }] of this.#taken) {
-      if (end + kept >= now) continue
+    for (const [id, { end, here = end }] of this.#taken) {
+      if (here + kept >= now) continue
       this.#taken.delete(id)
-      this.#forgotten = unixSeconds(Math.max(this.#forgotten, end))
+      this.#forgotten = unixSeconds(Math.max(this.#forgotten, here))
     }
     const text = [{ forgotten: this.#forgotten }, ...this.#taken.values()].map((line) => `${jsonLine(line)}\n`).join('')
     replaceServerFile(this.#path, text, 0o600)
