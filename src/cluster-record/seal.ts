@@ -3,7 +3,7 @@
  * derived from the secret of the cluster. etcd, and the process that talks to it, have no part of the secret: they can
  * keep a record back or show an old one, and can make, change or move none.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { concatBytes, wipe } from '../bytes/bytes.ts'
 import { encodeText, latin1Text } from '../bytes/text.ts'
 import type { ClusterName } from '../config/server/cluster-settings.ts'
@@ -16,6 +16,14 @@ const VERSION = 1
 const CIPHER = 'aes-256-gcm'
 const [NONCE, TAG] = [12, 16] as const
 const [LEAST_SECRET, MOST_SECRET] = [32, 64] as const
+
+const FIRST_BLOCK = Uint8Array.of(1)
+
+function hmac(key: KeyObject, ...parts: readonly Uint8Array[]): Uint8Array {
+  const made = createHmac('sha256', key)
+  for (const part of parts) made.update(part)
+  return made.digest()
+}
 
 /** The secret of a cluster: it has no text form. Made by {@link parseClusterSecret}. */
 export interface ClusterSecret {
@@ -50,9 +58,15 @@ export function recordSealer(
   { key: secret }: ClusterSecret,
   nonce: () => Uint8Array = () => randomBytes(NONCE),
 ): RecordSealer {
-  /** A key of its own for each name: few records are ever sealed under one, so their nonces do not meet. */
+  const extracted = hmac(createSecretKey(encodeText(SALT)), secret.export())
+  const pseudorandom = createSecretKey(extracted)
+  wipe(extracted)
+  /**
+   * A key of its own for each name: few records are ever sealed under one, so their nonces do not meet. HKDF (RFC 5869)
+   * of one block, with its first step done once. Measured: `hkdfSync` took a third of what a gate does with a record.
+   */
   const keyFor = (place: string): KeyObject => {
-    const bytes = new Uint8Array(hkdfSync('sha256', secret, SALT, place, 32))
+    const bytes = hmac(pseudorandom, encodeText(place), FIRST_BLOCK)
     const key = createSecretKey(bytes)
     wipe(bytes)
     return key

@@ -62,7 +62,7 @@ const AGAIN_AFTER = milliseconds(2000)
 /** What the users of the cluster decide. */
 const MAY_CHANGE: ReadonlySet<string> = new Set(['ACCESS_NO_STANZA', 'CLUSTER_USERS_OUTDATED'])
 /** Nothing has come for so long: a stream of records makes a pause. It is looked at so often at most. */
-const [PAUSE_OF_STREAM, MOST_LOOKS] = [milliseconds(30), 10] as const
+const [PAUSE_OF_STREAM, MOST_LOOKS] = [milliseconds(30), 4] as const
 /** While others end, what has ended is not told for so long. What is told then would keep the others from their end. */
 const TOLD_WITHIN = milliseconds(500)
 /** Words that are sealed in one turn: some 10 ms. */

@@ -395,7 +395,8 @@ describe('what nodes open and end for each other', () => {
   })
 
   it('a stanza with many gates has fewer grants at other nodes: each gate answers', async (t) => {
-    const [a] = cluster(t, ['a']).nodes
+    const { nodes, kept } = cluster(t, ['a'])
+    const [a] = nodes
     const many = { ...stanza, gates: Array.from({ length: 200 }, (_, i) => `gate-${i}`) }
     for (let i = 0; i < 110; i++) {
       const { knock, grant } = grantOf(`198.51.100.${i}`)
@@ -404,6 +405,7 @@ describe('what nodes open and end for each other', () => {
     assert.equal(a.gates.status().length, 100)
     const told = a.log.records.filter(({ event }) => event === 'gates')
     assert.equal(told.length, 10)
+    await eventually(() => [...kept.keys()].filter((key) => key.startsWith('grant/')).length === 100)
     assert.match(`${told[0]?.fields['detail']}`, /100 of this stanza live, and the limit is 100 for 200 gates/)
   })
 })
