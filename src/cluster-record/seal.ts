@@ -58,8 +58,10 @@ export function recordSealer(
   { key: secret }: ClusterSecret,
   nonce: () => Uint8Array = () => randomBytes(NONCE),
 ): RecordSealer {
-  const extracted = hmac(createSecretKey(encodeText(SALT)), secret.export())
+  const bytes = secret.export()
+  const extracted = hmac(createSecretKey(encodeText(SALT)), bytes)
   const pseudorandom = createSecretKey(extracted)
+  wipe(bytes)
   wipe(extracted)
   /**
    * A key of its own for each name: few records are ever sealed under one, so their nonces do not meet. HKDF (RFC 5869)

@@ -71,4 +71,30 @@ describe('a client of etcd', () => {
     await etcd.ask('KV/Range', {}, LIMIT)
     assert.deepEqual(asked, ['a', 'b', 'a'])
   })
+
+  it('logs in with the next password where the first is refused, also many at once, and with that one first from then on', async () => {
+    const tried: unknown[] = []
+    const calls: Pick<EtcdCalls, 'call' | 'close'> = {
+      async call(_member, method, body) {
+        if (method !== 'Auth/Authenticate') return { kind: 'answer', value: {} }
+        const { password } = body
+        tried.push(password)
+        await delay(tried.length * 5)
+        return password === 'new'
+          ? { kind: 'answer', value: { token: 't' } }
+          : { kind: 'refused', code: 3, why: 'authentication failed' }
+      },
+      close: () => {},
+    }
+    const members = [{ host: 'a', port: port(2379) }]
+    const login = { user: 'spa', password: 'old', next: 'new' }
+    const etcd = openEtcd({ members, login }, calls as EtcdCalls)
+    const first = etcd.ask('KV/Range', {}, LIMIT)
+    await delay(2)
+    const answers = await Promise.all([first, ...[1, 2, 3].map(() => etcd.ask('KV/Range', {}, LIMIT))])
+    assert.deepEqual(new Set(answers.map(({ kind }) => kind)), new Set(['answer']))
+    assert.deepEqual(tried.slice(0, 4), ['old', 'old', 'old', 'old'])
+    const other = openEtcd({ members, login: { user: 'spa', password: 'old' } }, calls as EtcdCalls)
+    assert.equal((await other.ask('KV/Range', {}, LIMIT)).kind, 'refused')
+  })
 })

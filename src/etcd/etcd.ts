@@ -68,7 +68,8 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
   /** The member that answered last is asked first. */
   let best = 0
   let token: string | undefined
-  const passwords = login === undefined ? [] : [login.password, ...(login.next === undefined ? [] : [login.next])]
+  /** The one that etcd took last is the first. */
+  let passwords: readonly [string | undefined, string | undefined] = [login?.password, login?.next]
   /** When a late request was last sent once more, and what sends the others. */
   let lastSecond = Number.NEGATIVE_INFINITY
   const late = new Set<() => void>()
@@ -143,11 +144,12 @@ export function openEtcd(access: EtcdAccess, calls: EtcdCalls = etcdCalls(access
 
   /** @returns why not. */
   async function logIn(until: number): Promise<Exclude<EtcdAnswer, { kind: 'answer' }> | undefined> {
-    let answer = await logInWith(passwords[0], until)
-    if (answer.kind === 'refused' && passwords.length > 1) {
-      const other = await logInWith(passwords[1], until)
-      // This one is asked with first from now on.
-      if (other.kind === 'answer') passwords.reverse()
+    // Others may log in meanwhile.
+    const [first, second] = passwords
+    let answer = await logInWith(first, until)
+    if (answer.kind === 'refused' && second !== undefined) {
+      const other = await logInWith(second, until)
+      if (other.kind === 'answer') passwords = [second, first]
       if (other.kind !== 'refused') answer = other
     }
     if (answer.kind !== 'answer') return answer

@@ -15,15 +15,17 @@ it('what a newer node says of itself is read as far as it is known', () => {
   assert.equal(read?.version, '9.0.0')
 })
 
-/** Two nodes that write under one key of an etcd. */
+/** Nodes that write under one key of an etcd. */
 function announced() {
-  const etcd = { line: undefined as string | undefined, isLost: false }
+  type Line = { readonly value: string; readonly mod_revision: string }
+  const etcd = { line: undefined as Line | undefined, revision: 100, isLost: false }
   const ask = async (method: string, body: Fields): Promise<EtcdAnswer> => {
     if (method === 'Lease/LeaseGrant') return { kind: 'answer', value: { ID: '1' } }
     const before = etcd.line
-    etcd.line = body['value'] as string
+    etcd.line = { value: body['value'] as string, mod_revision: `${++etcd.revision}` }
     if (etcd.isLost) return { kind: 'silence', why: 'lost' }
-    return { kind: 'answer', value: before === undefined ? {} : { prev_kv: { value: before } } }
+    const header = { cluster_id: '1', revision: `${etcd.revision}` }
+    return { kind: 'answer', value: { header, ...(before !== undefined && { prev_kv: before }) } }
   }
   const told: string[] = []
   const announcer = (instance: string) =>
@@ -35,27 +37,37 @@ function announced() {
   return { etcd, told, announcer }
 }
 
-it('an earlier line of its own tells a node that etcd was put back', async () => {
+it('an earlier line of its own tells a node that etcd was put back, also from before its start, and at a later change', async () => {
   const { etcd, told, announcer } = announced()
+  await announcer('before').announce()
+  const old = etcd.line
   const node = announcer('a')
   await node.announce()
   const backup = etcd.line
   await node.announce()
   assert.deepEqual(told, [])
-  etcd.line = backup
-  await node.announce()
-  assert.deepEqual(told, ['a'])
-  await node.announce()
-  assert.deepEqual(told, ['a'])
+  for (const line of [backup, old]) {
+    told.splice(0)
+    etcd.line = line
+    etcd.revision += 1_000_000
+    await node.announce()
+    assert.deepEqual(told, ['a'])
+    await node.announce()
+    assert.deepEqual(told, ['a'])
+  }
 })
 
-it('a lost answer, a lost line, a restart and a twin tell nothing of that', async () => {
+it('a lost answer, a line that comes late, one that is gone, a restart and a twin tell nothing of that', async () => {
   const { etcd, told, announcer } = announced()
   const [node, twin] = [announcer('a'), announcer('b')]
   await node.announce()
   etcd.isLost = true
   await node.announce()
   etcd.isLost = false
+  const late = etcd.line
+  await node.announce()
+  assert.ok(late)
+  etcd.line = { ...late, mod_revision: `${++etcd.revision}` }
   await node.announce()
   await twin.announce()
   await node.announce()

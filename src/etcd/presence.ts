@@ -12,6 +12,7 @@ import { decodeBase64Padded } from '../system/base64.ts'
 import { type Milliseconds, milliseconds, type Seconds, seconds } from '../units.ts'
 import { encoded } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
+import { number64, readPast } from './header.ts'
 import { type LeaseClocks, Leases } from './lease.ts'
 import { picked } from './picked.ts'
 
@@ -27,8 +28,6 @@ export interface Presence {
   readonly instance: string
   /** Another server writes under the same name. */
   readonly twin: boolean
-  /** How many lines this instance had written with it. Absent: a version before this field. */
-  readonly line?: number
 }
 
 /** How often a node writes. */
@@ -50,7 +49,7 @@ const fields = record(
     at: integer({ min: 0, max: 100_000_000_000 }),
     instance: printableAscii({ max: 60 }),
   },
-  { twin: literal('yes'), line: integer({ min: 1, max: Number.MAX_SAFE_INTEGER }) },
+  { twin: literal('yes') },
 )
 
 /** @param key without {@link presencePrefix}. @returns undefined for what no node has written. */
@@ -62,7 +61,7 @@ export function parsePresence(key: string, text: string): Presence | undefined {
   } catch {
     return undefined
   }
-  const read = fields(picked(value, ['version', 'life', 'at', 'instance', 'twin', 'line']))
+  const read = fields(picked(value, ['version', 'life', 'at', 'instance', 'twin']))
   if (read === undefined || !node.ok) return undefined
   return { ...read, node: node.value, life: seconds(read.life), twin: read.twin === 'yes' }
 }
@@ -76,8 +75,8 @@ export interface AnnouncerParts {
   readonly instance: string
   readonly clocks: LeaseClocks
   /**
-   * Called when etcd shows an earlier line of this instance than it has confirmed. A backup was restored, perhaps with
-   * a later revision than before (`--bump-revision`), which nothing else notices.
+   * Called when etcd shows an earlier line than the one of this node that it has confirmed. A backup was restored,
+   * perhaps with a later revision than before (`--bump-revision`), which nothing else notices.
    */
   readonly onForgotten: () => void
 }
@@ -87,9 +86,8 @@ export class Announcer {
   readonly #parts: AnnouncerParts
   readonly #leases: Leases
   #hasWritten = false
-  #line = 0
-  /** The last that etcd has confirmed. */
-  #confirmed = 0
+  /** The change with which etcd took the last line that it has confirmed. */
+  #confirmed: bigint | undefined
   #twinLines = 0
 
   constructor(parts: AnnouncerParts) {
@@ -103,18 +101,16 @@ export class Announcer {
     const lease = await this.#leases.current(limit)
     if (!lease.ok) return
     const isTwin = this.#twinLines > 0
-    const line = ++this.#line
-    const at = Math.floor(clocks.wall() / 1000)
-    const value = { version, life, at, instance, line, ...(isTwin && { twin: 'yes' }) }
+    const value = { version, life, at: Math.floor(clocks.wall() / 1000), instance, ...(isTwin && { twin: 'yes' }) }
     const put = { key: encoded(`${presencePrefix(cluster)}${node}`), value: encoded(jsonLine(value)) }
     const answer = await etcd.ask('KV/Put', { ...put, lease: lease.value.id, prev_kv: true }, limit)
     if (answer.kind === 'refused') await this.#leases.next(limit)
     if (answer.kind !== 'answer') return
     const before = readPrevious(answer.value)
-    const other = before === undefined ? undefined : parsePresence(node, before)
-    const shown = other?.instance === instance ? other.line : undefined
-    if (shown !== undefined && shown < this.#confirmed) onForgotten()
-    this.#confirmed = line
+    const other = before === undefined ? undefined : parsePresence(node, before.text)
+    // A line that was asked for earlier, and made late, has a later change. So has that of a twin.
+    if (before !== undefined && this.#confirmed !== undefined && before.change < this.#confirmed) onForgotten()
+    this.#confirmed = readPast(answer.value)?.revision
     // Before its first line, this was its own earlier start.
     if (this.#hasWritten && other !== undefined && other.instance !== instance) this.#twinLines = TWIN_LINES
     else this.#twinLines = Math.max(0, this.#twinLines - 1)
@@ -122,9 +118,12 @@ export class Announcer {
   }
 }
 
-const readPrevious: Reader<string> = (value) => {
+/** What was there before: its text, and the number of the change that made it. */
+const readPrevious: Reader<{ readonly text: string; readonly change: bigint }> = (value) => {
   const { prev_kv: previous } = picked(value, ['prev_kv'])
-  const { value: text } = picked(previous, ['value'])
-  const bytes = typeof text === 'string' && text.length < 4000 ? decodeBase64Padded(text) : undefined
-  return bytes === undefined ? undefined : decodeText(bytes)
+  const { value: line, mod_revision } = picked(previous, ['value', 'mod_revision'])
+  const bytes = typeof line === 'string' && line.length < 4000 ? decodeBase64Padded(line) : undefined
+  const text = bytes === undefined ? undefined : decodeText(bytes)
+  const change = number64(mod_revision)
+  return text === undefined || change === undefined ? undefined : { text, change }
 }

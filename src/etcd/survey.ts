@@ -216,9 +216,7 @@ function presences(value: unknown, cluster: string) {
   const prefix = presencePrefix(cluster)
   return valuesIn(value).flatMap(({ key, value: text }) => {
     const read = key.startsWith(prefix) ? parsePresence(key.slice(prefix.length), text) : undefined
-    if (read === undefined) return []
-    const { line: _, twin, ...shown } = read
-    return [{ ...shown, twin: twin ? ('yes' as const) : ('no' as const) }]
+    return read === undefined ? [] : [{ ...read, twin: read.twin ? ('yes' as const) : ('no' as const) }]
   })
 }
 

@@ -206,6 +206,8 @@ export class PrefixWatch {
       },
     )
     clearTimeout(timer)
+    // What it has asked for is of no use to the next watch.
+    own.abort()
     signal.removeEventListener('abort', onAbort)
     // The same changes would come again.
     return wrong ?? (why.startsWith(TOO_LONG) ? this.#listAgain(why) : why)

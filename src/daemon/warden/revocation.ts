@@ -259,9 +259,8 @@ export class Revocation {
     return await this.#begun(begun, async () => {
       const live = await this.#parts.firewall.grants()
       if (!live.ok) return live
-      const sources = sourcesOf(grants)
-      // Not what other nodes have granted: it may wait for this to end.
-      const isConcerned: IsConcerned = (one) => !one.isOfCluster && one.sources.some((source) => sources.has(source))
+      // All that ends at a gate waits for this one. And it is about these grants: a knock of before makes another.
+      const isConcerned: IsConcerned = () => false
       return await this.#endAll({ word, isMeant: ({ id }) => ids.has(id), stanzas: [], isConcerned }, live.value, by)
     })
   }

@@ -26,7 +26,8 @@ export interface EndingsParts {
   readonly again?: Milliseconds
 }
 
-const AGAIN_AFTER = milliseconds(10_000)
+/** At first; then twice as long each time, up to the second. */
+const [AGAIN_AFTER, MOST_PAUSE] = [milliseconds(10_000), milliseconds(600_000)] as const
 
 /** The change that ended a user. */
 interface Change {
@@ -64,13 +65,17 @@ export class Endings {
     this.#timers.clear()
   }
 
-  async #end(change: Change, users: readonly StanzaName[]): Promise<void> {
+  async #end(
+    change: Change,
+    users: readonly StanzaName[],
+    pause: Milliseconds = this.#parts.again ?? AGAIN_AFTER,
+  ): Promise<void> {
     const { end, onNone } = this.#parts
     for (const name of users) this.#left.set(name, change)
     const { problem, again } = await end(change.node, users)
     if (problem === undefined) this.#told = undefined
     else this.#tell(`what ${someOf(users)} had open may be open still: ${problem}`, again === true)
-    if (again) this.#endLater(change, users)
+    if (again) this.#endLater(change, users, pause)
     else for (const name of this.#of(change, users)) this.#left.delete(name)
     if (this.#left.size === 0) onNone()
   }
@@ -80,12 +85,12 @@ export class Endings {
     return users.filter((name) => this.#left.get(name) === change)
   }
 
-  #endLater(change: Change, users: readonly StanzaName[]): void {
+  #endLater(change: Change, users: readonly StanzaName[], pause: Milliseconds): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       const still = this.#of(change, users)
-      if (still.length > 0) void this.#end(change, still)
-    }, this.#parts.again ?? AGAIN_AFTER).unref()
+      if (still.length > 0) void this.#end(change, still, milliseconds(Math.min(pause * 2, MOST_PAUSE)))
+    }, pause).unref()
     this.#timers.add(timer)
   }
 

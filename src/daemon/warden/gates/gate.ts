@@ -243,7 +243,12 @@ export class Gate {
     const now = clock.now()
     const here = { policy: policy(), ownAddresses, clusterCopyOld: clusterCopyOld?.() }
     const all = [...new Map(group.map((item) => [item.id, item])).values()]
-    const fresh = all.filter(({ id, grant }) => taken.isNew(id, grant.end))
+    // What it remembers goes by the end here.
+    const ends = ({ grant }: GrantItem): UnixSeconds => {
+      const stanza = stanzaFor(grant, here.policy)
+      return stanza === undefined ? grant.end : endHere(grant, stanza)
+    }
+    const fresh = all.filter((item) => taken.isNew(item.id, ends(item)))
     // Revoked while it waited: it never opens, and who revoked it waits for this word.
     for (const { id, grant } of all) if (this.#isOver(id, grant)) this.#sayClosed(id, grant.end)
     const judged = fresh.map((item) => {
@@ -261,10 +266,9 @@ export class Gate {
         } else this.#refused(id, record, verdict.failure)
       }
     if (allowed.length === 0) return
-    const entries = allowed.map(({ id, record, grant }) => {
-      const stanza = stanzaFor(record, here.policy)
-      const ends = stanza === undefined ? record.end : endHere(record, stanza)
-      return { id, end: record.end, grant: encodeRecord(grant, 0), ...(ends < record.end && { here: ends }) }
+    const entries = allowed.map(({ item, id, record, grant }) => {
+      const latest = ends(item)
+      return { id, end: record.end, grant: encodeRecord(grant, 0), ...(latest < record.end && { here: latest }) }
     })
     const noted = taken.note(entries, now)
     const unwritten = await noted.written

@@ -28,8 +28,8 @@ export interface EndedElsewhere {
 /** What ends at other nodes as well. `own`: what others granted ends here only. */
 export type Whose = 'all' | 'own'
 
-/** How long a revocation waits for the answers of other nodes, and how much longer for each grant of many. */
-const [PATIENCE, FOR_EACH] = [milliseconds(1500), 2] as const
+/** How long a revocation waits for the answers of other nodes, how much longer for each grant of many, and at most. */
+const [PATIENCE, FOR_EACH, MOST_PATIENCE] = [milliseconds(1500), 2, 5000] as const
 /** Revocations: 30 ms. */
 const SEALED_AT_ONCE = 100
 /** Seconds that a revocation stays after the end of its grant. */
@@ -92,7 +92,8 @@ export class Gates {
     this.#gate.sayEnded(here)
     if (all.length === 0) return undefined
     const unwritten = written.find((why) => why !== undefined)
-    if (unwritten === undefined) await this.#answers(all, milliseconds(patience + all.length * FOR_EACH))
+    if (unwritten === undefined)
+      await this.#answers(all, milliseconds(Math.min(patience + all.length * FOR_EACH, MOST_PATIENCE)))
     const still = new Set(all.flatMap(({ id }) => this.#openAt(id)))
     return {
       closed: [...openAt].filter((node) => !still.has(node)).sort(),
