@@ -120,9 +120,10 @@ describe('the service manager', { skip: netnsUnavailable() }, () => {
 
   it('does not hear it while the table is gone and cannot be restored, and hears it again after that', async () => {
     const { daemon, during } = await watched(600)
-    // This nft(8) stays open and owns the table of that name. Nobody else may touch it. It goes when nft ends.
+    // This nft(8) stays open and owns the table of that name. Nobody else may touch it. It goes when nft ends. In one
+    // line, which is one transaction: between two, the server would restore its table.
     const owner = server.start(['nft', '-i'])
-    owner.child.stdin.write('delete table inet ghostport\nadd table inet ghostport { flags owner; }\n')
+    owner.child.stdin.write('delete table inet ghostport; add table inet ghostport { flags owner; }\n')
     const failed = await daemon.until(({ event }) => event === 'firewall not mended')
     assert.match(String(failed['detail']), /no other program owns/)
     await delay(1000)
