@@ -187,7 +187,7 @@ describe('claims', () => {
     const etcd = new FakeEtcd()
     const [one, other] = [claims(etcd), claims(etcd, { node: 'web-2' })]
     assert.equal(await one.claim(1), 'first')
-    assert.equal(one.made.hasForgotten(), one.clocks.now / 1000 + 840)
+    assert.equal(one.made.closeAsForgotten(), one.clocks.now / 1000 + 840)
     await delay(10)
     for (const [i, { claim }] of [one, other].entries())
       assert.match(JSON.stringify(await claim(10 + i)), /has forgotten packets/)

@@ -115,7 +115,7 @@ export class Claims {
   }
 
   /** etcd has forgotten something. @returns until when no packet counts as new. */
-  hasForgotten(): UnixSeconds {
+  closeAsForgotten(): UnixSeconds {
     const { clocks, life } = this.#parts
     const until = unixSeconds(Math.ceil(clocks.wall() / 1000) + life)
     this.#closedUntil = unixSeconds(Math.max(until, this.#closedUntil ?? 0))
@@ -181,7 +181,7 @@ export class Claims {
     if (now === undefined) return 'an answer that is not etcd’s'
     if (before !== undefined && !goesOn(before, now)) {
       this.#past = now
-      return closed(this.hasForgotten())
+      return closed(this.closeAsForgotten())
     }
     const { revision, cluster } = this.#past ?? { revision: -1n, cluster: '' }
     if (now.cluster !== cluster || now.revision > revision) {

@@ -1,4 +1,4 @@
-/** Who waits for a lease waits for its own time, whoever has asked for it. */
+/** Each who waits for a lease waits for its own time. Another may have asked for it with less. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -7,6 +7,7 @@
  */
 import { mapped, record, text } from '../json-reader.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { within } from '../system/within.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import type { LeaseId } from './claim-txn.ts'
 import type { Etcd } from './etcd.ts'
@@ -71,7 +72,7 @@ export class Leases {
     const until = this.#clocks.monotonic() + limit
     const left = (): Milliseconds => milliseconds(Math.max(0, until - this.#clocks.monotonic()))
     for (let joined = this.#asked; joined !== undefined; joined = this.#asked) {
-      const { lease, silent } = await within(joined, left())
+      const { lease, silent } = (await within(joined, left())) ?? TOO_LATE
       if (lease.ok || !silent || left() === 0) return lease
     }
     const asked = this.#ask(left()).finally(() => {
@@ -101,16 +102,3 @@ export class Leases {
 }
 
 const TOO_LATE: Asked = { lease: refuse('CLUSTER_UNREACHABLE', 'no answer in time'), silent: true }
-
-/** For who has less time than the one who asked. */
-async function within(asked: Promise<Asked>, limit: Milliseconds): Promise<Asked> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Asked>((resolve) => {
-    timer = setTimeout(() => resolve(TOO_LATE), limit)
-  })
-  try {
-    return await Promise.race([asked, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}

@@ -227,7 +227,7 @@ describe('users of a cluster', { skip: netnsUnavailable() }, () => {
       [['hugo'], ['hugo'], [], 2],
     )
     assert.ok(!textOf(first).includes('hugo') && textOf(first).includes('gina'))
-    // Another user of this name stays, whatever is asked for besides.
+    // Another user of this name stays, also where all are published.
     writeFileSync(second.daemon.path('access.conf'), access.replace('key of hugo', 'another key'), { mode: 0o600 })
     assert.match(refused(second, 'publish', '--all'), /other keys or settings: hugo — perhaps: .*--local.*USER_EXISTS/)
     assert.match(textOf(second), /hugo/)

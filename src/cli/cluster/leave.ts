@@ -8,9 +8,10 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { systemPath } from '../../system/system-path.ts'
 import type { Outcome } from '../command.ts'
 import { ask } from '../terminal/ask.ts'
+import { shortened } from '../terminal/shortened.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { readAccess } from '../user/access-files.ts'
-import { stateOf } from '../user/list-users.ts'
+import { getsIn } from '../user/list-users.ts'
 import {
   AUTHORITIES_NAME,
   besideSettings,
@@ -92,15 +93,8 @@ function onlyOfCluster(file: string): readonly StanzaName[] {
   if (!access.ok) return []
   const now = systemClock.now()
   return access.value.users.flatMap((user) =>
-    user.ofCluster && user.name !== undefined && ['active', 'invited'].includes(stateOf(user, now)) ? [user.name] : [],
+    user.ofCluster && user.name !== undefined && getsIn(user, now) ? [user.name] : [],
   )
-}
-
-const MOST_SHOWN = 10
-
-function shortened(names: readonly string[]): string {
-  const more = names.length - MOST_SHOWN
-  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 interface Leaving {

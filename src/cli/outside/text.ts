@@ -5,6 +5,7 @@ import type { Judgement } from '../../scan/expect.ts'
 import { PORT_STATES, type ScanRun } from '../../scan/nmap-result.ts'
 import { showRanges } from '../../scan/port-table.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
+import { shortened } from '../terminal/shortened.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export function noteWarnings(warnings: readonly string[], terminal: Terminal): void {
@@ -95,11 +96,4 @@ export function differenceLine({ kind, protocol, ports, before, after }: Differe
 
 export function quoted(said: string): string {
   return said === '' ? 'nothing' : `“${said}”`
-}
-
-const MOST_SHOWN = 10
-
-function shortened(all: readonly string[]): string {
-  const more = all.length - MOST_SHOWN
-  return `${all.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

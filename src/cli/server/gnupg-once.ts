@@ -17,6 +17,7 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { currentSituation, receiverCommand } from '../../system/privilege.ts'
 import { forbidIoUring } from '../../system/seccomp.ts'
 import { openSocketPair } from '../../system/socket-pair.ts'
+import { within } from '../../system/within.ts'
 import { milliseconds } from '../../units.ts'
 
 /** How long it may take: to begin, to answer, and to remove its copies. */
@@ -100,15 +101,4 @@ export async function startGnupgOnce(order: GnupgOrder): Promise<Result<GnupgOnc
     },
     end,
   })
-}
-
-/** @returns undefined if it takes longer. */
-async function within<T>(promise: Promise<T>, time: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), time)
-  })
-  const first = await Promise.race([promise, late])
-  clearTimeout(timer)
-  return first
 }

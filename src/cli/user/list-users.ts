@@ -114,6 +114,12 @@ export function stateOf({ stanza, isDisabled, isInvited, oldKeysOf, ofCluster }:
   return oldKeysOf === undefined ? 'active' : 'old keys'
 }
 
+/** Whether the stanza grants what it says, once its invitation is accepted. */
+export function getsIn(user: User, now: UnixSeconds): boolean {
+  const state = stateOf(user, now)
+  return state === 'active' || state === 'invited'
+}
+
 function portsOf(stanza: Stanza | undefined): string {
   if (stanza === undefined) return '?'
   return stanza.openPorts === undefined ? 'any port' : formatProtocolPorts(stanza.openPorts)

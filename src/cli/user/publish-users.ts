@@ -14,7 +14,7 @@ import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessEdit, type AccessFiles, changeAccess, readAccess } from './access-files.ts'
 import { clusterFile, publishCopy } from './cluster-change.ts'
-import { stateOf } from './list-users.ts'
+import { getsIn } from './list-users.ts'
 import type { Given } from './options.ts'
 import { reportServer, tellServer } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
@@ -136,7 +136,7 @@ function toCluster({ users, files, clusterFile: file }: AccessFiles, wish: Wish)
   const published = chosen.value.flatMap((user) => (user.name === undefined ? [] : [user.name]))
   const alreadyThere = found.map(({ name }) => name)
   const now = systemClock.now()
-  const left = own.filter((user) => !chosen.value.includes(user) && ['active', 'invited'].includes(stateOf(user, now)))
+  const left = own.filter((user) => !chosen.value.includes(user) && getsIn(user, now))
   return ok({
     texts: new Map([...removed.value, ...(text === before ? [] : [[file, text] as const])]),
     // What is removed here must be in force from there.

@@ -21,9 +21,9 @@ import { type FromCluster, MOST_CHANGES, MOST_SEALED_IN_MESSAGE, type RecordChan
 const NO_RECORD = Buffer.alloc(SEAL_BYTES).toString('base64') as SealedRecord
 
 /**
- * What is listed, in this order: who knows that a grant was revoked never opens it. All together are less than the
- * warden takes at once. Where nodes have written more, a node knows less of what others opened, and opens fewer grants
- * that were made before it came; but it has all users, and hears of each change.
+ * What is listed, in this order. A revocation comes before its grant, which then never opens. All together are less
+ * than the warden takes at once. There may be more in etcd: then a node knows less of what others opened, and opens
+ * fewer of the earlier grants. It has all users, and hears of each change.
  */
 const SECTIONS: readonly (WatchSection & { readonly name: `${RecordKind}/` })[] = [
   { name: 'users/', most: 50_000, isWhole: true },

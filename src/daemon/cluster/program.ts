@@ -145,7 +145,7 @@ class Desk {
     void this.#lookAgain(claims)
     const instance = randomBytes(12).toString('base64url')
     const own = { etcd, cluster, node: node.value, version, life, instance, clocks }
-    void this.#announceAgain(new Announcer({ ...own, onForgotten: () => void claims.hasForgotten() }))
+    void this.#announceAgain(new Announcer({ ...own, onForgotten: () => void claims.closeAsForgotten() }))
   }
 
   /** With other certificates, or another password. @returns whether they can be used. */

@@ -117,13 +117,13 @@ describe('what other nodes end here', () => {
 })
 
 describe('what is on its way', () => {
-  const candidate = (stanza: string, source: string, isOfCluster = false): Candidate => {
+  const candidate = (stanza: string, source: string): Candidate => {
     const address = parseAddress(source)
     assert.ok(address.ok)
-    return { stanzas: [stanza], sources: [address.value], isOfCluster }
+    return { stanzas: [stanza], sources: [address.value] }
   }
   const own = candidate('Alice', '198.51.100.1')
-  const far = candidate('alice', '198.51.100.9', true)
+  const far = candidate('alice', '198.51.100.9')
   const bob = candidate('bob', '198.51.100.1')
   const stranger = candidate('bob', '203.0.113.5')
   const grant = grantOf('198.51.100.1')
@@ -151,7 +151,7 @@ describe('what is on its way', () => {
   it('is not waited for by what another node revokes, while it waits for others: all that ends here would wait', async (t) => {
     const seen: Candidate[][] = []
     const { revocation, open } = await server(t, async (_, isConcerned) => {
-      seen.push([own, { ...own, isOfCluster: true }, far, bob, stranger].filter(isConcerned))
+      seen.push([own, far, bob, stranger].filter(isConcerned))
       return true
     })
     await open([grant])

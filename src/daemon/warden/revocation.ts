@@ -145,14 +145,14 @@ export class Revocation {
   }
 
   /** @param word as in {@link parseTarget}. Only a text is accepted. */
-  async answer(word: unknown, asker: Asker, whose: Whose = 'all'): Promise<RevokeAnswer> {
+  async answer(word: unknown, asker: Asker): Promise<RevokeAnswer> {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
     this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
     const isMeant = matcher(target.value, this.#parts.stanzas())
     return await this.#everywhere(
       () => this.#revoke(target.value, asker),
-      async () => await this.#parts.endElsewhere?.(isMeant, 'revoke', whose),
+      async () => await this.#parts.endElsewhere?.(isMeant, 'revoke'),
     )
   }
 

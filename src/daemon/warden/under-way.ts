@@ -3,6 +3,7 @@
  * other nodes. Who ends something waits for those of before that may open it again.
  */
 import type { IpAddress } from '../../packet/address.ts'
+import { within } from '../../system/within.ts'
 import type { Milliseconds } from '../../units.ts'
 
 /** Who may get a door, as far as it is known before the judgement. */
@@ -11,8 +12,6 @@ export interface Candidate {
   readonly stanzas: readonly string[]
   /** Addresses that the grant may be for. */
   readonly sources: readonly IpAddress[]
-  /** Whether another node has granted it. */
-  readonly isOfCluster: boolean
 }
 
 /** Which of them count. */
@@ -52,13 +51,10 @@ function newWay(): Way {
 
 /** @returns whether it came to its end within this time. */
 export async function settlesWithin(work: Promise<void>, patience: Milliseconds): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), patience)
-  })
-  try {
-    return await Promise.race([work.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  return (
+    (await within(
+      work.then(() => true),
+      patience,
+    )) ?? false
+  )
 }

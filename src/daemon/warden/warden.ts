@@ -37,7 +37,7 @@ import type { Answer } from './control.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { OwnHands } from './gates/gate.ts'
-import type { Gates, Whose } from './gates/gates.ts'
+import type { Gates } from './gates/gates.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -399,8 +399,8 @@ export class Warden {
   }
 
   /** @param word a grant, a user or an address, as an administrator writes it. */
-  async revoke(word: unknown, asker: Asker, by = askerActor(asker), whose: Whose = 'all'): Promise<RevokeAnswer> {
-    const answer = await this.#revocation.answer(word, asker, whose)
+  async revoke(word: unknown, asker: Asker, by = askerActor(asker)): Promise<RevokeAnswer> {
+    const answer = await this.#revocation.answer(word, asker)
     const to = typeof word === 'string' ? word : ''
     await this.#recorded(() => this.#audit.record(revocationEvent(by, to, answer)))
     return answer

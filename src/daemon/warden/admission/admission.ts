@@ -210,7 +210,6 @@ export class Admission {
     return {
       stanzas: stanzas.map((stanza) => stanza.name ?? `${stanza.id}`),
       sources: source === 'packet-source' ? [packet.source] : [packet.source, source],
-      isOfCluster: false,
     }
   }
 

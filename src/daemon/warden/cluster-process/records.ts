@@ -272,8 +272,7 @@ export class Records {
   }
 }
 
-/** For the log and the status. */
-export function tooMany(kinds: readonly RecordKind[]): string {
+function tooMany(kinds: readonly RecordKind[]): string {
   return `etcd has more records than a node lists when it begins: some were passed over (${kinds.join(', ')})`
 }
 

@@ -169,9 +169,7 @@ export class Gate {
 
   /** Resolves when the grants of before are open here, or do not open. */
   settled(isConcerned: IsConcerned): Promise<void> {
-    return this.#underWay.settled((record) =>
-      isConcerned({ stanzas: [record.name], sources: [whomFor(record)], isOfCluster: true }),
-    )
+    return this.#underWay.settled((record) => isConcerned({ stanzas: [record.name], sources: [whomFor(record)] }))
   }
 
   /** It is not open here, and never opens: it was revoked, or its end is past. */
@@ -345,13 +343,13 @@ export class Gate {
 
   /** @param all by one node, in one way. */
   async #end(all: readonly Ending[]): Promise<void> {
-    const { taken, clock, log, end: endHere } = this.#parts
+    const { taken, clock, log, end } = this.#parts
     const [first] = all
     if (first === undefined) return
     const { how, node } = first.revocation
     /** Many records can be about one door. */
     const doors = new Map(all.map(({ grant }) => [`${grant.id} ${grant.stanzaName}`, grant]))
-    const problem = await endHere([...doors.values()], how, node)
+    const problem = await end([...doors.values()], how, node)
     if (problem === undefined) {
       for (const { id, revocation } of all) this.#sayClosed(id, revocation.end)
       return

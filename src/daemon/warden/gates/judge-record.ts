@@ -30,7 +30,7 @@ export function endHere({ made, end }: Pick<GrantRecord, 'made' | 'end'>, { maxT
 const LEAST_MEMORY = 3600
 
 /**
- * No grant that is made by now lives here after this, whatever its record says. A captured node can write any end.
+ * No grant that is made by now lives here after this. Its record may say more: a captured node can write any end.
  * @param policy under which it would be opened.
  */
 export function latestEnd({ stanzas }: Policy, now: UnixSeconds): UnixSeconds {
